@@ -1,0 +1,29 @@
+# Every target prepares what it needs by itself; see scripts/setup.sh.
+python := .venv/bin/python
+export QT_API := pyqt6
+export NAPARI_ENSURE_PLUGIN_MAIN_THREAD := 1
+
+.PHONY: setup demo test lint screenshot bench
+
+setup:
+	@scripts/setup.sh --display
+
+demo:
+	@scripts/setup.sh
+	@.venv/bin/weclip-napari demo
+
+test: setup
+	@xvfb-run -a $(python) -m pytest
+
+lint:
+	@scripts/setup.sh
+	@$(python) -m ruff check .
+	@$(python) -m ruff format --check .
+	@$(python) -m mypy
+
+screenshot: setup
+	@xvfb-run -a -s "-screen 0 1600x1000x24" $(python) scripts/screenshot.py docs/screenshot.png
+
+bench:
+	@scripts/setup.sh
+	@.venv/bin/weclip-napari bench propose
