@@ -1,0 +1,1 @@
+"""WeCLIP itself: torch and numpy, never Qt, napari or training."""
