@@ -1,0 +1,125 @@
+"""Losses that train the decoder from pseudo labels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+IGNORE = 255
+AFFINITY_RADIUS = 8
+AFFINITY_WEIGHT = 0.1  # lambda; supplement, table 4
+
+
+class Losses(NamedTuple):
+    """Scalar losses of one batch."""
+
+    segmentation: Tensor
+    affinity: Tensor
+    total: Tensor
+
+
+def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Cross entropy, half from background pixels and half from the others.
+
+    Each half is a mean over the pixels of the whole batch; a half without pixels counts zero.
+
+    Parameters
+    ----------
+    logits : Tensor
+        (b, classes + 1, h, w), upsampled bilinearly to the labels' size.
+    labels : Tensor
+        (b, H, W) integers, 0 background, 255 ignored.
+    """
+    upsampled = F.interpolate(logits, size=labels.shape[-2:], mode="bilinear")
+    labels = labels.long()
+    losses = F.cross_entropy(upsampled, labels, ignore_index=IGNORE, reduction="none")
+    background = labels == 0
+    foreground = ~background & (labels != IGNORE)
+    return (_masked_mean(losses, background) + _masked_mean(losses, foreground)) / 2
+
+
+def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    return values[mask].sum() / mask.sum().clamp(min=1)
+
+
+def radius_mask(grid: tuple[int, int], radius: int = AFFINITY_RADIUS) -> Tensor:
+    """Return (n, n) bool: patches at most `radius` rows and columns apart (a square window)."""
+    rows, columns = (torch.arange(size) for size in grid)
+    near_rows = (rows[:, None] - rows).abs() <= radius
+    near_columns = (columns[:, None] - columns).abs() <= radius
+    near = near_rows[:, None, :, None] & near_columns[None, :, None, :]
+    return near.flatten(2).flatten(0, 1)
+
+
+def affinity_label(labels: Tensor, grid: tuple[int, int], radius: int = AFFINITY_RADIUS) -> Tensor:
+    """Say which pairs of patches carry the same label.
+
+    Each patch takes the label of its top-left pixel.
+
+    Parameters
+    ----------
+    labels : Tensor
+        (b, H, W) integers, 255 ignored.
+    grid : tuple of int
+        (h, w), the patch grid of the same image.
+    radius : int
+        Pairs further apart than this, in rows or columns, are ignored.
+
+    Returns
+    -------
+    Tensor
+        (b, n, n) uint8: 1 same label, 0 different, 255 ignored.
+    """
+    patches = labels[:, _first_pixels(labels.shape[1], grid[0])]
+    patches = patches[:, :, _first_pixels(labels.shape[2], grid[1])].flatten(1)
+    known = patches != IGNORE
+    same = (patches[:, :, None] == patches[:, None, :]).to(torch.uint8)
+    valid = known[:, :, None] & known[:, None, :] & radius_mask(grid, radius).to(labels.device)
+    return torch.where(valid, same, torch.full_like(same, IGNORE))
+
+
+def _first_pixels(pixels: int, cells: int) -> Tensor:
+    """Return floor(i * pixels / cells) for every cell i, in integers."""
+    return torch.arange(cells) * pixels // cells
+
+
+def pair_counts(pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Count the pairs with the same and with different labels over the batch, each plus one."""
+    return (pairs == 1).sum() + 1, (pairs == 0).sum() + 1
+
+
+def affinity_loss(affinity: Tensor, pairs: Tensor) -> Tensor:
+    """Pull A_f to 1 where labels agree and to 0 where they differ.
+
+    Parameters
+    ----------
+    affinity : Tensor
+        A_f, (b, n, n) in (0, 1).
+    pairs : Tensor
+        (b, n, n), from `affinity_label`.
+    """
+    positives, negatives = pair_counts(pairs)
+    same = (1 - affinity)[pairs == 1].sum() / positives
+    different = affinity[pairs == 0].sum() / negatives
+    return (same + different) / 2
+
+
+def total_loss(logits: Tensor, affinity: Tensor, labels: Tensor) -> Losses:
+    """Compute all losses of a batch.
+
+    Parameters
+    ----------
+    logits : Tensor
+        (b, classes + 1, h, w).
+    affinity : Tensor
+        A_f, (b, h * w, h * w).
+    labels : Tensor
+        (b, H, W) pseudo labels, 255 ignored; taken as constants.
+    """
+    grid = (logits.shape[2], logits.shape[3])
+    segmentation = segmentation_loss(logits, labels)
+    pairs = affinity_loss(affinity, affinity_label(labels, grid))
+    return Losses(segmentation, pairs, segmentation + AFFINITY_WEIGHT * pairs)

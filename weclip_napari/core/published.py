@@ -1,0 +1,65 @@
+"""Names of the decoder's weights in published WeCLIP checkpoints, and the way back.
+
+A published checkpoint holds the whole network; only its decoder is of interest, the CLIP
+inside it is the one that it was trained with.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+# (ours, published); # stands for the number of the tap or block.
+_NAMES = (
+    ("taps.#.0.", "decoder_fts_fuse.linears_modulelist.#.proj."),
+    ("taps.#.2.", "decoder_fts_fuse.linears_modulelist.#.proj_2."),
+    ("fuse.", "decoder_fts_fuse.linear_fuse."),
+    ("blocks.#.attention.", "decoder.transformer.resblocks.#.attn."),
+    ("blocks.#.norm_1.", "decoder.transformer.resblocks.#.ln_1."),
+    ("blocks.#.norm_2.", "decoder.transformer.resblocks.#.ln_2."),
+    ("blocks.#.mlp.0.", "decoder.transformer.resblocks.#.mlp.c_fc."),
+    ("blocks.#.mlp.2.", "decoder.transformer.resblocks.#.mlp.c_proj."),
+    ("predict.", "decoder.linear_pred."),
+)
+# 1x1 convolutions there, linear layers here.
+_CONVOLUTIONS = ("fuse.weight", "predict.weight")
+
+
+def is_published(state: Mapping[str, Tensor]) -> bool:
+    """Tell whether the names are those of a published checkpoint."""
+    return any(key.removeprefix("module.").startswith("decoder_fts_fuse.") for key in state)
+
+
+def state_dict_from_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename published decoder weights to those of `WeclipDecoder`; drop everything else."""
+    renamed = {}
+    for key, value in state.items():
+        name = _rename(key.removeprefix("module."), published_to_ours=True)
+        if name is not None:
+            renamed[name] = value.flatten(1) if name in _CONVOLUTIONS else value
+    return renamed
+
+
+def state_dict_to_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename `WeclipDecoder` weights (or their gradients) to the published names and shapes."""
+    renamed = {}
+    for key, value in state.items():
+        name = _rename(key, published_to_ours=False)
+        if name is None:
+            raise KeyError(key)
+        renamed[name] = value[:, :, None, None] if key in _CONVOLUTIONS else value
+    return renamed
+
+
+def _rename(key: str, *, published_to_ours: bool) -> str | None:
+    for ours, published in _NAMES:
+        old, new = (published, ours) if published_to_ours else (ours, published)
+        match = re.match(re.escape(old).replace(r"\#", r"(\d+)"), key)
+        if match:
+            return new.replace("#", "".join(match.groups())) + key[match.end() :]
+    return None
