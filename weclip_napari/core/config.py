@@ -182,6 +182,7 @@ class WeclipConfig(_JsonConfig):
     def __post_init__(self) -> None:
         """Refuse values that cannot work, whoever wrote them."""
         _require("{}" in self.template, f"template {self.template!r} has no {{}}")
+        _require(len(self.background_words) > 0, "there are no background words")
         _require(len(self.scales) > 0 and min(self.scales) > 0, f"scales {self.scales}")
         _require(self.input_long_side >= 1 and self.par_long_side >= 1, "a side under 1 pixel")
 
