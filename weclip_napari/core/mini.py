@@ -43,18 +43,24 @@ def create_mini_clip(weights: Path | None = None) -> open_clip.CLIP:
     UserError
         If the file is missing, unreadable or belongs to another architecture.
     """
-    register_mini()
-    clip = open_clip.create_model(NAME, pretrained=None)
+    from weclip_napari.core.architectures import create_clip
+    from weclip_napari.core.weights import load_clip_weights
+
+    clip = create_clip(mini_model_config())
     if weights is not None:
-        from weclip_napari.core.weights import load_clip_weights
-
         load_clip_weights(clip, weights)
-    return clip.eval()
+    return clip
 
 
-def mini_tokenizer() -> open_clip.SimpleTokenizer:
-    """Return the tokenizer that belongs to the model; it encodes any text."""
+def mini_tokenizer(context_length: int | None = None) -> open_clip.SimpleTokenizer:
+    """Return the tokenizer of the small vocabulary; it encodes any text.
+
+    Parameters
+    ----------
+    context_length : int or None
+        Length of the id rows; None for the embedded model's own.
+    """
+    context = context_length or mini_model_config()["text_cfg"]["context_length"]
     return open_clip.SimpleTokenizer(
-        bpe_path=str(FOLDER / "bpe_2048.txt.gz"),
-        context_length=mini_model_config()["text_cfg"]["context_length"],
+        bpe_path=str(FOLDER / "bpe_2048.txt.gz"), context_length=context
     )
