@@ -1,0 +1,1 @@
+"""Parts of the pre-training of the embedded CLIP (``weclip_training.pretrain_mini``)."""
