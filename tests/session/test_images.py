@@ -133,7 +133,7 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_twelve_thousand_pixels_a_side_are_read(tmp_path: Path) -> None:
     Image.new("1", (12_000, 7_600)).save(tmp_path / "big.png")
-    assert read_image(tmp_path / "big.png").shape == (12_000, 7_600, 3)
+    assert read_image(tmp_path / "big.png").shape == (7_600, 12_000, 3)
 
 
 def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
