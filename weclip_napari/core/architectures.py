@@ -62,6 +62,8 @@ def architecture_of(name: str, *, quick_gelu: bool = False) -> Architecture:
 def why_unsupported(config: Architecture) -> str | None:
     """Return what in a config WeCLIP cannot work with, or None."""
     vision, text = config["vision_cfg"], config["text_cfg"]
+    if "multimodal_cfg" in config:
+        return "it is a CoCa, which has a captioning tower besides CLIP's two"
     if vision.get("timm_model_name"):
         return f"its image tower is timm's {vision['timm_model_name']}, not open_clip's ViT"
     if isinstance(vision.get("layers"), list):
@@ -116,7 +118,10 @@ def parameter_count(architecture: Architecture) -> int:
 def names_that_fit(state: dict[str, Tensor]) -> list[str]:
     """Return the open_clip models whose weights have the names and shapes of `state`."""
     shapes = {key: value.shape for key, value in state.items()}
-    return [name for name in list_architectures() if _shapes(name) == shapes]
+    width, _, patch, _ = shapes["visual.conv1.weight"]
+    vision = {n: open_clip.get_model_config(n)["vision_cfg"] for n in list_architectures()}
+    near = [n for n, v in vision.items() if (v["width"], v["patch_size"]) == (width, patch)]
+    return [name for name in near if _shapes(name) == shapes]
 
 
 @cache

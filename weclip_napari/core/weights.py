@@ -98,10 +98,9 @@ def read_state(path: Path) -> dict[str, Tensor]:
     try:
         content = _read(path)
     except _DAMAGE as error:
-        reason = str(error).partition("\n")[0] or type(error).__name__
         raise UserError(
-            f"{path} cannot be read as weights: it is damaged, or more than plain tensors "
-            f"({reason}). Fetch it again, or convert it to safetensors where you trust it."
+            f"{path} cannot be read as weights: it is damaged, or would have to run code of its "
+            "own. Fetch it again, or use the same model's safetensors file."
         ) from error
     return _tensors(content)
 

@@ -1,0 +1,21 @@
+"""Where weight files and checkpoints of the user lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def user_folder() -> Path:
+    """Return ``~/.weclip-napari``, or what the variable ``WECLIP_NAPARI_HOME`` names."""
+    return Path(os.environ.get("WECLIP_NAPARI_HOME") or Path.home() / ".weclip-napari")
+
+
+def weights_folder() -> Path:
+    """Return the folder of CLIP weights."""
+    return user_folder() / "weights"
+
+
+def checkpoints_folder() -> Path:
+    """Return the folder whose checkpoints can be named without their path."""
+    return user_folder() / "checkpoints"
