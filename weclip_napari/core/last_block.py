@@ -126,7 +126,8 @@ class LastBlock:
         """Return the derivative of the MLP's activation, whatever it is, at every patch."""
         with torch.enable_grad():
             hidden = self._hidden[1:].detach().requires_grad_()
-            return torch.autograd.grad(self._block.mlp.gelu(hidden).sum(), hidden)[0]
+            slope: Tensor = torch.autograd.grad(self._block.mlp.gelu(hidden).sum(), hidden)[0]
+        return slope
 
     def _pull_back_attention(self, gradient: Tensor) -> Tensor:
         """Pull (k, n, C) at the attended context back to the patch mean at Q, K, V, (k, 3C).
