@@ -7,15 +7,9 @@ import numpy as np
 import pytest
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.dataset import (
-    images_folder,
-    match_tags,
-    read_classes,
-    read_dataset,
-    write_dataset,
-)
-from weclip_napari.session.images import read_image
-from weclip_napari.session.masks import read_mask
+from weclip_napari.session.dataset import images_folder, match_tags, read_classes, read_dataset
+from weclip_napari.session.images import read_image, write_image
+from weclip_napari.session.masks import read_mask, write_mask
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 MASK = np.array(IMAGE[..., 0] % 3)
@@ -23,9 +17,13 @@ MASK = np.array(IMAGE[..., 0] % 3)
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write_dataset(
-        tmp_path, ["cat", "stop sign"], [(IMAGE, MASK, ["cat"]), (IMAGE, MASK, ["stop sign"])]
-    )
+    for part in ("images", "masks"):
+        (tmp_path / part).mkdir()
+    for name in ("00000.png", "00001.png"):
+        write_image(tmp_path / "images" / name, IMAGE)
+        write_mask(tmp_path / "masks" / name, MASK)
+    (tmp_path / "classes.txt").write_text("cat\nstop sign\n")
+    (tmp_path / "tags.csv").write_text("image,tags\n00000.png,cat\n00001.png,stop sign;\n")
     return tmp_path
 
 

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.images import list_images, read_image
+from weclip_napari.session.images import list_images, read_image, write_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
@@ -140,3 +140,10 @@ def test_too_many_pixels_are_refused(tmp_path: Path) -> None:
     Image.new("1", (15_000, 15_000)).save(tmp_path / "huge.png")
     with pytest.raises(UserError, match="huge.png' has too many pixels"):
         read_image(tmp_path / "huge.png")
+
+
+def test_written_images_come_back(tmp_path: Path) -> None:
+    write_image(tmp_path / "a.png", RGB)
+    np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
+    write_image(tmp_path / "a.jpg", RGB)
+    assert (tmp_path / "a.jpg").read_bytes().startswith(b"\xff\xd8")

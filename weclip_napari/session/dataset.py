@@ -6,27 +6,20 @@ named like its image.
 
 from __future__ import annotations
 
-import io
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from weclip_napari.errors import UserError
-from weclip_napari.session.atomic import write_bytes_atomically, write_text_atomically
 from weclip_napari.session.images import list_images
-from weclip_napari.session.masks import IGNORE, write_mask
-from weclip_napari.session.tags import read_tags, write_tags
+from weclip_napari.session.masks import IGNORE
+from weclip_napari.session.tags import read_tags
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Mapping, Sequence
-
-    import numpy as np
-    from numpy.typing import NDArray
+    from collections.abc import Mapping, Sequence
 
 IMAGES, MASKS, TAGS, CLASSES = "images", "masks", "tags.csv", "classes.txt"
 
@@ -170,45 +163,3 @@ def read_classes(path: str | os.PathLike[str]) -> tuple[str, ...]:
     if not names or not all(names) or len(names) >= IGNORE or len(set(names)) < len(names):
         raise UserError(f"'{path}' must hold 1 to 254 different class names, one a line.")
     return names
-
-
-def write_dataset(
-    folder: str | os.PathLike[str],
-    classes: Sequence[str],
-    examples: Iterable[tuple[NDArray[np.uint8], NDArray[np.uint8], Sequence[str]]],
-) -> int:
-    """Write a data set folder; examples are taken one at a time.
-
-    Parameters
-    ----------
-    folder
-        Created if need be.
-    classes
-        Foreground classes; label id i + 1 is ``classes[i]``.
-    examples
-        RGB image (H, W, 3) and mask (H, W), both uint8, and tags of each.
-
-    Returns
-    -------
-    int
-        How many examples were written.
-    """
-    top = Path(folder)
-    for part in (IMAGES, MASKS):
-        (top / part).mkdir(parents=True, exist_ok=True)
-    table: dict[str, Sequence[str]] = {}
-    for number, (image, mask, tags) in enumerate(examples):
-        name = f"{number:05d}.png"
-        write_bytes_atomically(top / IMAGES / name, png_bytes(image))
-        write_mask(top / MASKS / name, mask)
-        table[name] = tags
-    write_text_atomically(top / CLASSES, "".join(f"{name}\n" for name in classes))
-    write_tags(top / TAGS, table)
-    return len(table)
-
-
-def png_bytes(image: NDArray[np.uint8]) -> bytes:
-    """Encode an RGB image (H, W, 3) or a grey one (H, W), uint8, as PNG."""
-    buffer = io.BytesIO()
-    Image.fromarray(image).save(buffer, "PNG")
-    return buffer.getvalue()

@@ -1,7 +1,8 @@
-"""Finding and reading images of any common kind as 8-bit RGB."""
+"""Finding, reading and writing images; of any common kind, as 8-bit RGB."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import warnings
@@ -12,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from weclip_napari.errors import UserError
+from weclip_napari.session.atomic import write_bytes_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -151,3 +153,11 @@ def _stretch(values: NDArray[np.generic]) -> NDArray[np.uint8]:
         return np.zeros(values.shape, np.uint8)
     scaled = (np.nan_to_num(numbers, nan=low, posinf=high, neginf=low) - low) * 255 / (high - low)
     return np.rint(scaled).astype(np.uint8)
+
+
+def write_image(path: str | os.PathLike[str], image: NDArray[np.uint8]) -> None:
+    """Write an RGB image (H, W, 3), uint8, in one step, as JPEG if named so, else as PNG."""
+    buffer = io.BytesIO()
+    jpeg = Path(path).suffix.lower() in {".jpg", ".jpeg"}
+    Image.fromarray(image).save(buffer, "JPEG" if jpeg else "PNG", quality=90)
+    write_bytes_atomically(path, buffer.getvalue())
