@@ -1,0 +1,151 @@
+"""A folder of images being worked on: which image is open, what is unsaved, what is stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from weclip_napari.errors import UserError
+from weclip_napari.session.annotation import MASK_FOLDER, Annotation, AnnotationStore
+from weclip_napari.session.dataset import (
+    CLASSES,
+    TAGS,
+    images_folder,
+    match_tags,
+    read_classes,
+)
+from weclip_napari.session.images import list_images, read_image
+from weclip_napari.session.provenance import Provenance
+from weclip_napari.session.tags import read_tags
+
+if TYPE_CHECKING:
+    import os
+
+    from numpy.typing import NDArray
+
+    Mask = NDArray[np.uint8]
+
+
+@dataclass
+class OpenImage:
+    """The image being worked on.
+
+    Attributes
+    ----------
+    path
+        The image file.
+    pixels
+        The picture, (H, W, 3) uint8 RGB.
+    mask
+        The mask as it was opened, (H, W) uint8.
+    provenance
+        Who drew each pixel of the mask.
+    tags
+        Its tags: the saved ones, else those of ``tags.csv``.
+    """
+
+    path: Path
+    pixels: NDArray[np.uint8]
+    mask: Mask
+    provenance: Provenance
+    tags: tuple[str, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.mask.shape[0], self.mask.shape[1]
+
+
+class Workspace:
+    """A folder of images and their annotations.
+
+    Parameters
+    ----------
+    folder
+        A folder of images, or a data set folder, whose classes and tags are then taken over.
+
+    Raises
+    ------
+    UserError
+        When the folder holds no images, or its classes or tags cannot be read.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.folder = images_folder(folder)
+        self.images = list_images(self.folder, skip=[self.folder / MASK_FOLDER])
+        self.store = AnnotationStore(self.folder)
+        self.current: OpenImage | None = None
+        for name in _listed_classes(Path(folder)):
+            self.store.classes.ensure(name)
+        self._listed_tags = _listed_tags(Path(folder), self.folder, self.images)
+        self._saved: Annotation | None = None
+
+    def name(self, index: int) -> str:
+        """Path of an image inside the folder, with forward slashes."""
+        return self.images[index].relative_to(self.folder).as_posix()
+
+    def first_unsaved(self) -> int:
+        """Row of the first image without a stored mask; the first of all if every one has one."""
+        rows = (i for i, path in enumerate(self.images) if not self.store.is_saved(path))
+        return next(rows, 0)
+
+    def open(self, index: int) -> OpenImage:
+        """Open an image with its annotation; the one before is let go, saved or not.
+
+        Raises
+        ------
+        UserError
+            When the image or its annotation cannot be read. Then no image is open.
+        """
+        self.current, self._saved = None, None
+        path = self.images[index]
+        pixels = read_image(path)
+        size = (pixels.shape[0], pixels.shape[1])
+        self._saved = self.store.load(path, size)
+        saved = self._saved or Annotation(np.zeros(size, np.uint8), np.zeros(size, bool), ())
+        tags = saved.tags or self._listed_tags.get(path, ())
+        provenance = Provenance(saved.mask, saved.human)
+        self.current = OpenImage(path, pixels, saved.mask.copy(), provenance, tags)
+        return self.current
+
+    def is_dirty(self, mask: Mask) -> bool:
+        """Whether the open image's mask differs from what is stored for it."""
+        if self.current is None:
+            return False
+        if self._saved is None:
+            return bool(mask.any())
+        human = self.current.provenance.human(mask)
+        return not (
+            np.array_equal(mask, self._saved.mask) and np.array_equal(human, self._saved.human)
+        )
+
+    def save(self, mask: Mask, tags: tuple[str, ...]) -> Path:
+        """Store the open image's mask, (H, W) uint8, with its tags.
+
+        Raises
+        ------
+        UserError
+            When no image is open or the annotation cannot be written; it is then still dirty.
+        """
+        if self.current is None:
+            raise UserError("No image is open. Choose one in the list first.")
+        human = self.current.provenance.human(mask)
+        annotation = Annotation(mask.copy(), human, tags)
+        path = self.store.save(self.current.path, annotation)
+        self._saved = annotation
+        return path
+
+
+def _listed_classes(folder: Path) -> tuple[str, ...]:
+    """Read the class names that came with a data set; line i has label id i."""
+    path = folder / CLASSES
+    return read_classes(path) if path.is_file() else ()
+
+
+def _listed_tags(folder: Path, top: Path, images: list[Path]) -> dict[Path, tuple[str, ...]]:
+    """Read the tags that came with the images."""
+    path = folder / TAGS
+    return match_tags(images, top, read_tags(path))[0] if path.is_file() else {}
