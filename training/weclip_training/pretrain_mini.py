@@ -252,7 +252,7 @@ def pretrain(config: PretrainConfig, out: Path) -> None:
                 progress.step,
                 progress.samples,
                 *mean,
-                float(clip.logit_scale.exp()),
+                float(clip.logit_scale.detach().exp()),
             )
         if progress.step % 500 == 0:
             save_clip(clip, out / "clip.safetensors")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    Array = NDArray[np.floating[Any]]
     Texture = Callable[[np.random.Generator, int, int, float], Array]
 
 
@@ -70,9 +70,7 @@ def _water(rng: np.random.Generator, height: int, width: int, unit: float) -> Ar
     hue = rng.uniform(0.48, 0.62)
     image = _ramp(height, width, hsv(hue, 0.6, 0.75), hsv(hue, 0.75, 0.4))
     y, _ = _grid(height, width)
-    phase = 2 * np.pi * y / (rng.uniform(5, 9) * unit) + 1.6 * _noise(
-        rng, height, width, 18 * unit
-    )
+    phase = 2 * np.pi * y / (rng.uniform(5, 9) * unit) + 1.6 * _noise(rng, height, width, 18 * unit)
     return image * (1 + 0.2 * np.sin(phase))[..., None]
 
 
@@ -93,8 +91,10 @@ def _wall(rng: np.random.Generator, height: int, width: int, unit: float) -> Arr
 
 def _ground(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
     colour = hsv(rng.uniform(0.05, 0.13), rng.uniform(0.25, 0.6), rng.uniform(0.35, 0.75))
-    shade = 1 + 0.14 * _noise(rng, height, width, 12 * unit) + 0.16 * _noise(
-        rng, height, width, 3 * unit
+    shade = (
+        1
+        + 0.14 * _noise(rng, height, width, 12 * unit)
+        + 0.16 * _noise(rng, height, width, 3 * unit)
     )
     return _plain(height, width, colour) * shade[..., None]
 
@@ -146,7 +146,9 @@ def _railway(rng: np.random.Generator, height: int, width: int, unit: float) -> 
     image = _plain(height, width, hsv(0.08, 0.2, rng.uniform(0.4, 0.6))) * gravel
     y, x = _grid(height, width)
     pitch = rng.uniform(12, 22) * unit
-    image[((x % pitch) < pitch / 3) & (y > 0.2 * height) & (y < 0.8 * height)] = hsv(0.07, 0.5, 0.28)
+    image[((x % pitch) < pitch / 3) & (y > 0.2 * height) & (y < 0.8 * height)] = hsv(
+        0.07, 0.5, 0.28
+    )
     for rail in (0.32, 0.68):
         image[np.abs(y - rail * height) < 2 * unit] = (190, 190, 200)
     return image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -15,7 +15,7 @@ from weclip_napari.scenes.patterns import PATTERNS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    Array = NDArray[np.floating[Any]]
 
 REFERENCE_SIDE = 192
 """Short side in pixels at which details (bricks, blades, lines) have their nominal width."""
@@ -128,7 +128,13 @@ class SceneGenerator:
         return np.clip(texture * tint.astype(np.float32), 0, 255)
 
     def _draw(
-        self, canvas: Array, mask: NDArray[np.uint8], label: int, cx: float, cy: float, radius: float
+        self,
+        canvas: Array,
+        mask: NDArray[np.uint8],
+        label: int,
+        cx: float,
+        cy: float,
+        radius: float,
     ) -> None:
         """Paint an object of class ``label`` over canvas and mask, in place."""
         rng = self._rng
@@ -161,8 +167,8 @@ class SceneGenerator:
         return {
             "body": body * shade[..., None],
             "trim": second * shade[..., None],
-            "dark": np.float32(rng.uniform(0, 45)),
-            "light": np.float32(rng.uniform(225, 255)),
+            "dark": np.full(1, rng.uniform(0, 45)),
+            "light": np.full(1, rng.uniform(225, 255)),
         }
 
     def _two_colours(self) -> tuple[Array, Array]:

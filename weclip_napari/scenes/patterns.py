@@ -8,7 +8,7 @@ by a model that looks at the whole object.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Array = NDArray[np.float32]
+    Array = NDArray[np.floating[Any]]
     Pattern = Callable[[Array, Array], Array]
 
 TAU = 2 * np.pi
@@ -25,12 +25,14 @@ TAU = 2 * np.pi
 
 def _edge(value: Array, sharpness: float = 2.5) -> Array:
     """Soft threshold at zero, so that edges are not jagged."""
-    return np.clip(0.5 + sharpness * value, 0, 1).astype(np.float32)
+    soft: Array = np.clip(0.5 + sharpness * value, 0, 1).astype(np.float32)
+    return soft
 
 
 def _cell(value: Array) -> Array:
     """Signed distance to the middle of the unit cell, in [-0.5, 0.5]."""
-    return value - np.floor(value) - np.float32(0.5)
+    centred: Array = value - np.floor(value) - np.float32(0.5)
+    return centred
 
 
 def _plain(u: Array, v: Array) -> Array:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch.nn import functional as F
 
-from weclip_training.mini.pool import CONCEPTS, WORD_CONCEPT
 from weclip_napari.scenes import CLASSES
+from weclip_training.mini.pool import CONCEPTS, WORD_CONCEPT
 
 if TYPE_CHECKING:
     from torch import Tensor

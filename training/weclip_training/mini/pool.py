@@ -50,6 +50,7 @@ class Pool:
     concepts: NDArray[np.bool_]
 
     def __len__(self) -> int:
+        """Return the number of scenes."""
         return len(self.images)
 
 

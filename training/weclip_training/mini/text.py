@@ -63,7 +63,7 @@ def compose_caption(words: list[str], rng: np.random.Generator) -> str:
 
 
 def encode_tokens(clip: open_clip.CLIP, tokens: Tensor) -> Tensor:
-    """Unit text features, shape (k, joint), of token ids (k, context), cut to the longest."""
+    """Return unit features, (k, joint), of token ids, (k, context), cut to the longest."""
     longest = int((tokens != 0).sum(1).max())
     tokens = tokens[:, :longest]
     x = clip.token_embedding(tokens) + clip.positional_embedding[:longest]
@@ -115,7 +115,8 @@ def train_text_tower(
         cosines = (features * target).sum(1)
         apart = F.cross_entropy(20 * features[: len(chosen)] @ codes.T, chosen % len(WORDS))
         optimizer.zero_grad()
-        ((1 - cosines).mean() + 0.1 * apart).backward()
+        loss = (1 - cosines).mean() + 0.1 * apart
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         cosine = float(cosines[: len(chosen)].detach().mean())
     for parameter in parameters:

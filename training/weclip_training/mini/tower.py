@@ -29,7 +29,7 @@ def embed_patches(visual: VisionTransformer, pixels: Tensor) -> Tensor:
 
 def resized_positions(visual: VisionTransformer, height: int, width: int) -> Tensor:
     """Position embeddings for a grid, bilinear with half-pixel centres as at inference."""
-    stored = visual.positional_embedding
+    stored: Tensor = visual.positional_embedding
     rows, columns = visual.grid_size
     if (height, width) == (rows, columns):
         return stored
@@ -40,7 +40,7 @@ def resized_positions(visual: VisionTransformer, height: int, width: int) -> Ten
 
 def attend(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
     """Self-attention written out: on a CPU in bfloat16 twice as fast as the fused kernel."""
-    batch, count, width = x.shape
+    batch, count, _ = x.shape
     heads = attention.num_heads
     qkv = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
     q, k, v = qkv.reshape(batch, count, 3, heads, -1).permute(2, 0, 3, 1, 4)
@@ -106,7 +106,8 @@ def start_tower(visual: VisionTransformer, pixels: Tensor, generator: torch.Gene
 
 
 def _rotation(width: int, generator: torch.Generator) -> Tensor:
-    return torch.linalg.qr(torch.randn(width, width, generator=generator))[0]
+    rotation: Tensor = torch.linalg.qr(torch.randn(width, width, generator=generator))[0]
+    return rotation
 
 
 def _whiten_patch_filters(
