@@ -71,8 +71,10 @@ def _weights(image: Tensor) -> Tensor:
     """Return (48, H, W): likeness of colours plus a little nearness."""
     neighbours = _neighbours(image)
     logits = image.new_zeros(len(_OFFSETS), *image.shape[1:])
+    differences = torch.empty_like(logits)  # one buffer: fresh memory costs more than the sums
     for channel, centre in enumerate(image):
-        differences = torch.stack([n[channel] - centre for n in neighbours])
+        for neighbour, difference in zip(neighbours, differences, strict=True):
+            torch.sub(neighbour[channel], centre, out=difference)
         scale = 1 / ((_deviation(differences) + 1e-8) * _SHARPNESS)
         logits.addcmul_(differences.mul_(scale), differences, value=-1 / len(image))
     return torch.softmax(logits, dim=0).add_(_position_weights().to(image)[:, None, None])
