@@ -107,11 +107,15 @@ class FrozenClip:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short SHA-256 of the image tower's weights; decoders are tied to it."""
+        """Short SHA-256 of the image tower's weights; decoders are tied to it.
+
+        Weights are rounded to half precision first, so that a copy stored that way still counts
+        as the same backbone.
+        """
         digest = hashlib.sha256()
         for name, value in sorted(self.visual.state_dict().items()):
             digest.update(name.encode())
-            digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+            digest.update(value.detach().cpu().half().contiguous().numpy().tobytes())
         return digest.hexdigest()[:16]
 
     def preprocess(self, image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Tensor:

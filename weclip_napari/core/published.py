@@ -1,4 +1,4 @@
-"""Names of the decoder's weights in published WeCLIP checkpoints, and the way back.
+"""Published WeCLIP checkpoints: their names of the decoder's weights, their configuration.
 
 A published checkpoint holds the whole network; only its decoder is of interest, the CLIP
 inside it is the one that it was trained with.
@@ -9,8 +9,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from weclip_napari.core.classes import (
+    COCO_BACKGROUND,
+    COCO_CLASSES,
+    PUBLISHED_TEMPLATE,
+    VOC_CLASSES,
+)
+from weclip_napari.core.config import AffinityConfig, DecoderConfig, WeclipConfig
+from weclip_napari.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from torch import Tensor
 
@@ -54,6 +64,37 @@ def state_dict_to_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
             raise KeyError(key)
         renamed[name] = value[:, :, None, None] if key in _CONVOLUTIONS else value
     return renamed
+
+
+def published_configs(
+    state: Mapping[str, Tensor], path: Path
+) -> tuple[WeclipConfig, DecoderConfig]:
+    """Read off a published checkpoint whether it is the VOC or the COCO model, and its sizes.
+
+    Raises
+    ------
+    UserError
+        If it has another number of classes; the message names `path`.
+    """
+    weights = state_dict_from_published(state)
+    outputs = len(weights["predict.weight"])
+    if outputs == len(VOC_CLASSES) + 1:
+        config, classes = WeclipConfig(template=PUBLISHED_TEMPLATE), VOC_CLASSES
+    elif outputs == len(COCO_CLASSES) + 1:
+        affinity = AffinityConfig(last_filter=10, box_threshold=0.7)
+        config = WeclipConfig(
+            template=PUBLISHED_TEMPLATE, background_words=COCO_BACKGROUND, affinity=affinity
+        )
+        classes = COCO_CLASSES
+    else:
+        raise UserError(
+            f"{path} has {outputs} outputs, so it is neither the VOC nor the COCO model. "
+            "Only these two published checkpoints can be read."
+        )
+    width, in_width = weights["taps.0.0.weight"].shape
+    taps = sum(name.endswith(".0.weight") and name.startswith("taps.") for name in weights)
+    layers = sum(name.endswith(".norm_1.weight") for name in weights)
+    return config, DecoderConfig(classes.names, in_width, (1, taps), width=width, layers=layers)
 
 
 def _rename(key: str, *, published_to_ours: bool) -> str | None:

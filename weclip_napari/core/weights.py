@@ -69,7 +69,12 @@ def read_clip_weights(path: Path) -> dict[str, Tensor]:
     UserError
         If the file is missing, damaged, unsafe or not a CLIP.
     """
-    state = {_strip(key): value for key, value in read_state(path).items()}
+    return clip_weights(read_state(path), path)
+
+
+def clip_weights(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Bring the tensors of a weights file under open_clip's names; see `read_clip_weights`."""
+    state = {_strip(key): value for key, value in state.items()}
     state = {k: v for k, v in state.items() if k.rpartition(".")[2] not in _NOT_WEIGHTS}
     if any(key.startswith("vision_model.") for key in state):
         raise UserError(
