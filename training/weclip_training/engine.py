@@ -1,0 +1,130 @@
+"""Weakly supervised training of the decoder, as a generator of events."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from weclip_napari.core.losses import affinity_label, affinity_loss, segmentation_loss
+from weclip_training.schedule import make_optimizer, make_scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from torch import Tensor
+
+    from weclip_napari.core.decoder import WeclipDecoder
+    from weclip_training.config import TrainConfig
+    from weclip_training.views import View, ViewBuilder
+
+
+@dataclass(frozen=True)
+class TrainStep:
+    """What happened in one optimiser step.
+
+    Attributes
+    ----------
+    step, steps : int
+        Number of this step, from 1, and of all.
+    segmentation, affinity, total : float
+        Losses before the step.
+    rate : float
+        Learning rate used.
+    images_per_second : float
+        Throughput of this step, pseudo labels included.
+    """
+
+    step: int
+    steps: int
+    segmentation: float
+    affinity: float
+    total: float
+    rate: float
+    images_per_second: float
+
+
+class PseudoLabels:
+    """Online pseudo labels; those that do not depend on the decoder are kept."""
+
+    def __init__(self, builder: ViewBuilder, config: TrainConfig) -> None:
+        self._builder = builder
+        self._margin = config.ignore_margin
+        self._kept: dict[int, Tensor] = {}
+
+    def __call__(self, views: Sequence[View], learned: Tensor | None) -> Tensor:
+        """Return the labels, (b, H, W), of a batch; ``learned`` is A_f, (b, n, n), or None."""
+        if learned is not None:
+            pairs = zip(views, learned, strict=True)
+            return torch.stack([self._builder.pseudo_label(v, a, self._margin) for v, a in pairs])
+        for view in views:
+            if id(view) not in self._kept:
+                self._kept[id(view)] = self._builder.pseudo_label(view, None, self._margin)
+        return torch.stack([self._kept[id(view)] for view in views])
+
+
+def train(
+    decoder: WeclipDecoder, views: Sequence[View], builder: ViewBuilder, config: TrainConfig
+) -> Iterator[TrainStep]:
+    """Train a decoder in place from views of tagged images.
+
+    Parameters
+    ----------
+    decoder : WeclipDecoder
+        Left in eval mode at the end.
+    views : sequence of View
+        All of one size, since they are stacked to batches; kept alive by the caller.
+    builder : ViewBuilder
+        That made the views.
+    config : TrainConfig
+        The run.
+
+    Yields
+    ------
+    TrainStep
+        After every optimiser step.
+    """
+    torch.manual_seed(config.seed)
+    order = _batches(len(views), config)
+    labels = PseudoLabels(builder, config)
+    optimizer = make_optimizer(decoder, config.rate)
+    scheduler = make_scheduler(optimizer, config.steps)
+    decoder.train()
+    for step in range(config.steps):
+        began = time.monotonic()
+        batch = [views[i] for i in next(order)]
+        output = decoder(torch.stack([v.tokens for v in batch]).float(), batch[0].grid)
+        switched = config.switch_step is not None and step >= config.switch_step
+        label = labels(batch, output.affinity.detach() if switched else None)
+        segmentation = segmentation_loss(output.logits, label)
+        affinity = affinity_loss(output.affinity, affinity_label(label, batch[0].grid))
+        total = segmentation + config.affinity_weight * affinity
+        rate = optimizer.param_groups[0]["lr"]
+        optimizer.zero_grad()
+        total.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        scheduler.step()
+        yield TrainStep(
+            step=step + 1,
+            steps=config.steps,
+            segmentation=float(segmentation.detach()),
+            affinity=float(affinity.detach()),
+            total=float(total.detach()),
+            rate=rate,
+            images_per_second=len(batch) / (time.monotonic() - began),
+        )
+    decoder.eval()
+
+
+def _batches(count: int, config: TrainConfig) -> Iterator[list[int]]:
+    """Yield indices without end, each view once an epoch."""
+    rng = np.random.default_rng(config.seed)
+    queue: list[int] = []
+    while True:
+        while len(queue) < config.batch:
+            queue += rng.permutation(count).tolist()
+        yield queue[: config.batch]
+        queue = queue[config.batch :]
