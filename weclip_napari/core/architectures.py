@@ -6,7 +6,6 @@ import hashlib
 import json
 import logging
 from contextlib import contextmanager
-from copy import deepcopy
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -110,8 +109,13 @@ def tokenizer_of(architecture: Architecture) -> open_clip.SimpleTokenizer:
 
 def parameter_count(architecture: Architecture) -> int:
     """Count the parameters without allocating them."""
+    return _parameter_count(json.dumps({**architecture, "quick_gelu": False}, sort_keys=True))
+
+
+@cache
+def _parameter_count(text: str) -> int:
     with torch.device("meta"):
-        clip = open_clip.CLIP(**deepcopy(architecture))
+        clip = open_clip.CLIP(**json.loads(text))
     return sum(p.numel() for p in clip.parameters())
 
 

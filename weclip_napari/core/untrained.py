@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -88,7 +89,7 @@ def untrained_twin(model: WeclipModel, seed: int = 0) -> WeclipModel:
         model.architecture,
         seed=seed,
         classes=(),
-        config=model.config,
+        config=replace(model.config, pretrained=f"untrained, seed {seed}"),
         decoder=None if model.decoder is None else model.decoder.config,
         device=str(model.backbone.device),
     )
