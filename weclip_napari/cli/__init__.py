@@ -1,1 +1,59 @@
-"""The command line."""
+"""The command line: ``weclip-napari COMMAND``; one module for each command.
+
+JSON goes to the standard output, everything meant for people to the standard error. Commands
+import torch only once they need it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+from weclip_napari import __version__
+from weclip_napari.cli import bench, demo, evaluate, models, propose, scenes
+from weclip_napari.cli.common import say
+from weclip_napari.errors import UserError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = (propose, evaluate, scenes, models, bench, demo)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands; each sets ``run``, a function of the parsed arguments."""
+    parser = argparse.ArgumentParser(
+        prog="weclip-napari", description="Segmentation masks from typed image tags, by WeCLIP."
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 when all went well; 2 when something was wrong with the input, which is then named on
+        the standard error; 130 when interrupted.
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        return int(args.run(args))
+    except UserError as error:
+        say(f"error: {error}")
+    except OSError as error:
+        say(f"error: {error}; check the disk's free space and the folder's permissions.")
+    except KeyboardInterrupt:
+        say("stopped")
+        return 130
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

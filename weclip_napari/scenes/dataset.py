@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PIL import Image
-
 from weclip_napari.scenes.generator import REFERENCE_SIDE, SceneGenerator
 from weclip_napari.scenes.outlines import CLASSES
-from weclip_napari.session.atomic import write_bytes_atomically, write_text_atomically
+from weclip_napari.session.atomic import write_text_atomically
+from weclip_napari.session.images import write_image
 from weclip_napari.session.masks import write_mask
 from weclip_napari.session.tags import write_tags
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 def write_scenes(
@@ -25,7 +23,7 @@ def write_scenes(
     seed: int,
     size: int | tuple[int, int] = REFERENCE_SIDE,
     *,
-    progress: type[Iterable[int]] | None = None,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> list[Path]:
     """Write ``images/``, ``masks/``, ``tags.csv`` and ``classes.txt`` under ``folder``.
 
@@ -49,13 +47,10 @@ def write_scenes(
     generator = SceneGenerator(seed, size)
     images: list[Path] = []
     tags: dict[str, tuple[str, ...]] = {}
-    numbers: Iterable[int] = range(count)
-    for number in progress(numbers) if progress else numbers:  # type: ignore[call-arg]
+    for number in progress(range(count)):
         scene = generator.scene()
         path = root / "images" / f"scene_{number:04d}.png"
-        buffer = io.BytesIO()
-        Image.fromarray(scene.image).save(buffer, format="PNG")
-        write_bytes_atomically(path, buffer.getvalue())
+        write_image(path, scene.image)
         write_mask(root / "masks" / path.name, scene.mask)
         tags[path.name] = scene.tags
         images.append(path)

@@ -1,0 +1,33 @@
+"""``weclip-napari bench``: measure this machine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weclip_napari.cli.common import print_json, say
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("bench", help="measure speed and memory on this machine")
+    subjects = parser.add_subparsers(metavar="SUBJECT", required=True)
+    propose = subjects.add_parser(
+        "propose", help="a proposal against one bare encoding by CLIP ViT-B/16 (random weights)"
+    )
+    propose.add_argument("--json", action="store_true", help="print the figures as JSON")
+    propose.set_defaults(run=run_propose)
+
+
+def run_propose(args: argparse.Namespace) -> int:
+    """Time proposals."""
+    from weclip_napari.bench import bench_propose
+
+    figures = bench_propose()
+    if args.json:
+        print_json(figures)
+    else:
+        say("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    return 0

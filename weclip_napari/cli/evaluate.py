@@ -1,0 +1,69 @@
+"""``weclip-napari evaluate``: score a model on a data set folder."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weclip_napari.cli.common import (
+    add_model_options,
+    layout,
+    load_model,
+    print_json,
+    progress,
+    report_problems,
+    say,
+)
+from weclip_napari.session.dataset import read_dataset
+
+if TYPE_CHECKING:
+    import argparse
+
+    from weclip_napari.evaluate import EvaluationReport
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command to the parser."""
+    parser = commands.add_parser("evaluate", help="score a model on a data set folder")
+    parser.add_argument(
+        "folder", type=Path, metavar="DIR", help="with images/, masks/, tags.csv and classes.txt"
+    )
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    add_model_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Score and print."""
+    dataset = read_dataset(args.folder)
+    from weclip_napari.evaluate import evaluate_dataset
+
+    report = evaluate_dataset(load_model(args), dataset, partial(progress, label="scoring"))
+    if args.json:
+        print_json(report.to_json())
+    else:
+        say(miou_table({"model": report}))
+        say(class_table(report))
+    return report_problems(report.problems)
+
+
+def miou_table(reports: dict[str, EvaluationReport]) -> str:
+    """Lay out the tag AUC and the mean IoU of every stage, one column for each report."""
+    first = next(iter(reports.values()))
+    rows = [["tag AUC", *(_cell(report.tag_auc, 3) for report in reports.values())]]
+    for stage in first.miou:
+        rows.append([stage, *(_cell(report.miou[stage]) for report in reports.values())])
+    return layout([[f"mIoU %, {first.n_images} images", *reports], *rows])
+
+
+def class_table(report: EvaluationReport) -> str:
+    """Lay out the IoU of every class at every stage."""
+    rows = [["IoU %", *report.miou]]
+    for name, scores in report.per_class.items():
+        rows.append([name, *(_cell(scores[stage]) for stage in report.miou)])
+    return layout(rows)
+
+
+def _cell(value: float | None, digits: int = 1) -> str:
+    return "-" if value is None else f"{value:.{digits}f}"
