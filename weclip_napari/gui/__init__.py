@@ -1,0 +1,1 @@
+"""The annotator in napari. Only this package imports Qt, napari or magicgui."""

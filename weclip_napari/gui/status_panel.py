@@ -1,0 +1,83 @@
+"""Whether the work is saved, what went wrong, and which model proposes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from weclip_napari.gui.image_table import COLORS, ERROR, SAVED, TODO, UNSAVED, image_state
+from weclip_napari.gui.tooltips import explain
+
+if TYPE_CHECKING:
+    from weclip_napari.gui.annotator import Annotator
+    from weclip_napari.gui.engine import ModelInfo
+
+SIGNS = {
+    TODO: "○ Nothing to save yet",
+    SAVED: "● Saved",
+    UNSAVED: "● Unsaved changes",
+    ERROR: "● No image open",
+}
+
+
+class StatusPanel(QWidget):
+    """Three lines: saved or not, the last message, the model."""
+
+    def __init__(self, annotator: Annotator, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._annotator = annotator
+        self.saved, self.message, self.model = QLabel(), QLabel(), QLabel()
+        explain(self.saved, "saved")
+        explain(self.model, "model")
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for label in (self.saved, self.message, self.model):
+            label.setWordWrap(True)
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            layout.addWidget(label)
+        annotator.image_opened.connect(lambda _: self._show_image())
+        annotator.dirty_changed.connect(lambda _: self._show_saved())
+        annotator.failed.connect(self._show_failure)
+        annotator.noted.connect(self._show_note)
+        annotator.jobs.busy_changed.connect(lambda _: self._show_model())
+        self._show_model()
+        self.message.hide()
+
+    def _show_image(self) -> None:
+        self._show_note("")
+        self._show_saved()
+
+    def _show_saved(self) -> None:
+        state = image_state(self._annotator, self._annotator.index)
+        self.saved.setText(SIGNS[state])
+        self.saved.setStyleSheet(f"color: {COLORS[state]}")
+
+    def _show_failure(self, text: str) -> None:
+        self._show_message(text, COLORS[ERROR])
+        self._show_saved()
+
+    def _show_note(self, text: str) -> None:
+        self._show_message(text, "")
+
+    def _show_message(self, text: str, color: str) -> None:
+        self.message.setText(text)
+        self.message.setStyleSheet(f"color: {color}" if color else "")
+        self.message.setVisible(bool(text))
+
+    def _show_model(self) -> None:
+        info = self._annotator.engine.info
+        self.model.setText(model_text(info) if info else f"Model: {self._annotator.engine.spec}")
+
+
+def model_text(info: ModelInfo) -> str:
+    """Tell what the model is and what it knows."""
+    classes = ", ".join(info.classes)
+    if info.is_embedded:
+        return (
+            f"Model: {info.name}, embedded. It has only ever seen drawn scenes, so it does not "
+            f"understand photographs. It knows: {classes}."
+        )
+    known = f"Its decoder knows {len(info.classes)} classes" if classes else "It has no decoder"
+    return f"Model: {info.name}. {known}; masks of other tags come from the CAM."

@@ -1,0 +1,103 @@
+"""The annotator's dock widget: Plugins → WeCLIP for napari → Annotator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+
+from weclip_napari.gui.annotator import Annotator
+from weclip_napari.gui.folder_panel import FolderPanel
+from weclip_napari.gui.result_panel import ResultPanel
+from weclip_napari.gui.samples import PLUGIN, SAMPLE
+from weclip_napari.gui.status_panel import StatusPanel
+from weclip_napari.gui.tag_panel import TagPanel
+from weclip_napari.gui.tooltips import KEYS
+
+if TYPE_CHECKING:
+    import os
+
+    import napari.viewer
+    from qtpy.QtGui import QHideEvent, QShowEvent
+
+    from weclip_napari.gui.engine import Engine
+
+
+class AnnotatorWidget(QWidget):
+    """Type tags, get masks, correct them, go on to the next image.
+
+    Parameters
+    ----------
+    viewer
+        Given by napari.
+    engine
+        The model; the embedded one by default.
+    """
+
+    def __init__(self, viewer: napari.viewer.Viewer, engine: Engine | None = None) -> None:
+        super().__init__()
+        self._viewer = viewer
+        self.annotator = Annotator(viewer, engine, self)
+        self.folder_panel = FolderPanel(self.annotator)
+        self.tag_panel = TagPanel(self.annotator)
+        self.result_panel = ResultPanel(self.annotator)
+        self.status_panel = StatusPanel(self.annotator)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.folder_panel, 3)
+        layout.addWidget(self.tag_panel)
+        layout.addWidget(self.result_panel, 2)
+        layout.addWidget(self.status_panel)
+        self.setMinimumWidth(330)
+        self._bind_keys()
+
+    def open_folder(self, folder: str | os.PathLike[str]) -> bool:
+        """Open a folder of images; False when that failed, with the reason in the panel."""
+        return self.annotator.open_folder(folder)
+
+    def open_sample(self, folder: str | os.PathLike[str]) -> bool:
+        """Open the sample folder in place of the picture that napari added for it."""
+        for layer in [x for x in self._viewer.layers if x.source.sample == (PLUGIN, SAMPLE)]:
+            self._viewer.layers.remove(layer)
+        return self.open_folder(folder)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Watch the window, to save before it closes."""
+        super().showEvent(event)
+        self.window().installEventFilter(self)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Save when the panel is closed or hidden."""
+        self.annotator.autosave()
+        super().hideEvent(event)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Save before the window closes; if that fails, ask before the work is lost."""
+        if watched is self.window() and event.type() == QEvent.Type.Close:
+            if not self.annotator.autosave() and not self._may_lose_work():
+                event.ignore()
+                return True
+        return bool(super().eventFilter(watched, event))
+
+    def _may_lose_work(self) -> bool:
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self,
+            "Close without saving?",
+            f"{self.status_panel.message.text()}\n\nClose and lose the changes of this image?",
+            buttons.Close | buttons.Cancel,
+            buttons.Cancel,
+        )
+        return bool(answer == buttons.Close)
+
+    def _bind_keys(self) -> None:
+        actions = {
+            "previous": lambda: self.annotator.step(-1),
+            "next": lambda: self.annotator.step(1),
+            "save": self.annotator.save,
+            "propose": self.tag_panel.propose,
+            "type_tags": self.tag_panel.entry.setFocus,
+            "next_view": self.result_panel.next_view,
+        }
+        for name, action in actions.items():
+            self._viewer.bind_key(KEYS[name], lambda _, action=action: action(), overwrite=True)
