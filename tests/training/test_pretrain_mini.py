@@ -17,7 +17,7 @@ def test_the_curriculum_goes_from_close_ups_to_scenes():
 
 
 def test_pretraining_writes_weights_that_load(tmp_path):
-    config = PretrainConfig(minutes=0.02, scenes=200, close_ups=20, batch=2)
+    config = PretrainConfig(minutes=0.02, scenes=200, close_ups=20, batch=2, text_steps=2)
     pretrain(config, tmp_path)
     record = json.loads((tmp_path / "pretrain.json").read_text())
     assert record["config"]["minutes"] == 0.02

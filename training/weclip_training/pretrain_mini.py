@@ -61,6 +61,8 @@ class PretrainConfig:
         Images per step of scenes at 96 pixels; close-ups take twice as many.
     learning_rate : float
         Peak rate of AdamW; constant for a quarter of the time, then cosine.
+    text_steps : int
+        Steps of the text tower's training before.
     """
 
     minutes: float = 75.0
@@ -69,6 +71,7 @@ class PretrainConfig:
     close_ups: int = 24000
     batch: int = 32
     learning_rate: float = 1e-3
+    text_steps: int = 250
 
 
 @dataclass(frozen=True)
@@ -236,7 +239,7 @@ def pretrain(config: PretrainConfig, out: Path) -> None:
     clip = create_mini_clip()
     tokenizer = mini_tokenizer()
     codes = word_codes(clip.text_projection.shape[1], torch.Generator().manual_seed(config.seed))
-    cosine = train_text_tower(clip, tokenizer, codes, steps=250, seed=config.seed)
+    cosine = train_text_tower(clip, tokenizer, codes, steps=config.text_steps, seed=config.seed)
     log.info("text tower: cosine of prompts to their codes %.3f", cosine)
     training = Pretraining(config, clip, word_embeddings(clip, tokenizer))
     training.start()

@@ -1,0 +1,169 @@
+"""Train the embedded model's decoder on drawn scenes, from their tags alone.
+
+``python -m weclip_training.train_mini --clip DIR --out DIR`` takes the weights that
+``weclip_training.pretrain_mini`` wrote and writes a whole model folder: configuration, CLIP,
+decoder, model card. Masks of training scenes are read for one purpose: to choose the two
+thresholds at which a single CAM is shown and scored.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from weclip_napari.core.affinity import Transition, attention_affinity, refine
+from weclip_napari.core.backbone import FrozenClip
+from weclip_napari.core.cam import normalise
+from weclip_napari.core.config import AffinityConfig, DecoderConfig, WeclipConfig
+from weclip_napari.core.decoder import WeclipDecoder
+from weclip_napari.core.device import pick_device
+from weclip_napari.core.metrics import confusion_matrix, mean_iou
+from weclip_napari.core.mini import create_mini_clip, mini_model_config, mini_tokenizer
+from weclip_napari.core.model import WeclipModel
+from weclip_napari.core.storage import CLIP, save_model
+from weclip_napari.scenes import CLASSES, Scene, SceneGenerator
+from weclip_training.config import TrainConfig
+from weclip_training.engine import train
+from weclip_training.pretrain_mini import PIXEL_MEAN, PIXEL_STD
+from weclip_training.views import ViewBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from torch import Tensor
+
+    from weclip_training.views import View
+
+log = logging.getLogger(__name__)
+
+SCENE_SEED = 4_000_000
+"""Seed of the decoder's training scenes; pre-training and evaluation draw from others."""
+
+THRESHOLDS = np.round(np.arange(0.10, 0.86, 0.05), 2)
+
+
+def mini_config() -> WeclipConfig:
+    """Return how the embedded CLIP is used; its late attention maps are too global to refine."""
+    return WeclipConfig(
+        backbone="weclip-mini",
+        pretrained="drawn scenes",
+        pixel_mean=PIXEL_MEAN,
+        pixel_std=PIXEL_STD,
+        input_long_side=192,
+        affinity=AffinityConfig(variant="mean", layers=(1, 2), squared=False),
+    )
+
+
+def mini_decoder_config(backbone: FrozenClip) -> DecoderConfig:
+    """Return the shape of the embedded decoder; as published it reads blocks 1 to L - 1."""
+    return DecoderConfig(
+        classes=CLASSES, in_width=backbone.width, taps=(1, backbone.depth - 1), width=128
+    )
+
+
+def draw_views(scenes: Iterable[Scene], builder: ViewBuilder, *, flip: bool) -> list[View]:
+    """Encode scenes, and their mirror images when ``flip``."""
+    views = []
+    for scene in scenes:
+        views.append(builder.build(scene.image, scene.tags))
+        if flip:
+            mirrored = np.ascontiguousarray(scene.image[:, ::-1])
+            views.append(builder.build(mirrored, scene.tags))
+    return views
+
+
+def choose_thresholds(
+    scenes: Sequence[Scene], builder: ViewBuilder, affinity: AffinityConfig
+) -> tuple[float, float]:
+    """Return the thresholds with the best mIoU of CAM and refined CAM on training scenes."""
+    matrices = np.zeros((2, len(THRESHOLDS), len(CLASSES) + 1, len(CLASSES) + 1), np.int64)
+    for scene in scenes:
+        view = builder.build(scene.image, scene.tags)
+        if not len(view.ids):
+            continue
+        maps = [a.float() for a in view.maps]
+        joined = attention_affinity(maps, replace(affinity, layers=None, last_mean=len(maps)))
+        refined = refine(Transition.of(joined, affinity), view.cams, affinity.box_threshold)
+        for stage, cams in enumerate((view.cams, normalise(refined))):
+            best, label = _at_size(cams, scene.mask.shape).max(dim=0)
+            for i, threshold in enumerate(THRESHOLDS):
+                shown = torch.where(best > threshold, view.ids[label], 0).numpy()
+                matrices[stage, i] += confusion_matrix(scene.mask, shown, len(CLASSES) + 1)
+    cam, refined_cam = ([mean_iou(m) for m in stage] for stage in matrices)
+    return float(THRESHOLDS[np.argmax(cam)]), float(THRESHOLDS[np.argmax(refined_cam)])
+
+
+def _at_size(cams: Tensor, size: tuple[int, ...]) -> Tensor:
+    return F.interpolate(cams[None], size=size, mode="bilinear")[0]
+
+
+def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -> None:
+    """Train the decoder and write the whole model to ``out``."""
+    began = time.monotonic()
+    backbone = FrozenClip(
+        create_mini_clip(clip_folder / CLIP), mini_tokenizer(), mini_config(), pick_device("cpu")
+    )
+    torch.manual_seed(config.seed)
+    decoder = WeclipDecoder(mini_decoder_config(backbone))
+    builder = ViewBuilder(backbone, decoder.config, {})
+    generator = SceneGenerator(SCENE_SEED)
+    drawn = [generator.scene() for _ in range(scenes)]
+    views = draw_views(drawn, builder, flip=config.flip)
+    log.info("%d views of %d scenes", len(views), scenes)
+    for event in train(decoder, views, builder, config):
+        if event.step % 50 == 0:
+            log.info(
+                "step %d of %d  segmentation %.3f  affinity %.3f  %.1f images/s",
+                event.step,
+                event.steps,
+                event.segmentation,
+                event.affinity,
+                event.images_per_second,
+            )
+    cam, refined = choose_thresholds(drawn[:200], builder, backbone.config.affinity)
+    final = replace(backbone.config, cam_threshold=cam, refined_cam_threshold=refined)
+    card = _card(clip_folder, scenes, config, (time.monotonic() - began) / 60)
+    architecture = mini_model_config()
+    save_model(out, WeclipModel(backbone, decoder, final, "embedded", architecture, card))
+
+
+def _card(clip_folder: Path, scenes: int, config: TrainConfig, minutes: float) -> dict[str, Any]:
+    pretraining = json.loads((clip_folder / "pretrain.json").read_text(encoding="utf-8"))
+    return {
+        "knows": f"drawn scenes only, with these classes: {', '.join(CLASSES)}",
+        "pretraining": pretraining,
+        "decoder": {
+            "labels": "tags of drawn scenes, no masks",
+            "scenes": scenes,
+            "scene_seed": SCENE_SEED,
+            "minutes": round(minutes, 1),
+            "config": asdict(config),
+        },
+        "thresholds": "best mIoU on 200 training scenes, the only use of masks",
+    }
+
+
+def main() -> None:
+    """Command line entry point."""
+    parser = argparse.ArgumentParser(description="Train the embedded model's decoder.")
+    parser.add_argument("--clip", type=Path, required=True, help="folder of the pre-training")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the model")
+    parser.add_argument("--scenes", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=2000)
+    arguments = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    config = TrainConfig(steps=arguments.steps, batch=8, ignore_margin=0.1)
+    train_mini(arguments.clip, arguments.out, arguments.scenes, config)
+
+
+if __name__ == "__main__":
+    main()
