@@ -168,6 +168,20 @@ class FrozenClip:
         return LayerFeatures(tokens, attended, grid)
 
     @torch.no_grad()
+    def tapped_tokens(self, features: LayerFeatures, taps: tuple[int, int]) -> Tensor:
+        """Return the patch tokens (b, blocks, n, C) of the blocks taps[0]..taps[1], from 1.
+
+        The last block is only run if it is among them.
+        """
+        first, last = taps
+        tokens = features.tokens[:, first - 1 : last]
+        if last == self.depth:
+            with encoder_autocast(self.device):
+                final = self.visual.transformer.resblocks[-1](features.tokens[:, -1])
+            tokens = torch.cat([tokens, final[:, None].float()], dim=1)
+        return tokens[:, :, 1:]
+
+    @torch.no_grad()
     def encode_text(self, prompts: Sequence[str]) -> Tensor:
         """Return unit text embeddings (k, joint) float32 of whole prompts."""
         tokens = self._tokenizer(list(prompts)).to(self.device)

@@ -1,0 +1,178 @@
+"""One image as the model sees it: everything that does not depend on the tags, computed once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from PIL import Image
+
+from weclip_napari.core.affinity import Transition, attention_affinity, patch_maps
+from weclip_napari.core.cam import GradCam
+from weclip_napari.core.last_block import LastBlock
+from weclip_napari.core.par import PixelAdaptiveRefinement
+from weclip_napari.core.postprocess import long_side_size, multi_scale_logits
+from weclip_napari.errors import UserError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from weclip_napari.core.backbone import LayerFeatures
+    from weclip_napari.core.decoder import DecoderOutput, WeclipDecoder
+    from weclip_napari.core.model import WeclipModel
+
+
+class EncodedImage:
+    """An image and what the model has computed of it so far.
+
+    The encoder runs at construction; the last block, the decoder, the affinity and the
+    refinement's weights when first used.
+
+    Parameters
+    ----------
+    model : WeclipModel
+        With or without decoder.
+    background : Tensor
+        (B, joint) vectors of the background words.
+    image : ndarray of uint8
+        (H, W, 3), RGB.
+
+    Attributes
+    ----------
+    image_size : tuple of int
+        (H, W).
+    canvas : ndarray of uint8
+        The image at the size at which masks are refined.
+    features : LayerFeatures
+        Of the encoder.
+
+    Raises
+    ------
+    UserError
+        If a side is shorter than one patch.
+    """
+
+    def __init__(self, model: WeclipModel, background: Tensor, image: NDArray[np.uint8]) -> None:
+        self._model = model
+        self._background = background
+        self.image_size = (image.shape[0], image.shape[1])
+        self.canvas = _canvas(image, model.config.par_long_side)
+        self._pixels = _network_input(model, image)
+        self.features: LayerFeatures = model.backbone.encode(self._pixels)
+        self._logits: dict[tuple[tuple[float, ...], bool], Tensor] = {}
+
+    @property
+    def canvas_size(self) -> tuple[int, int]:
+        """(H', W') of the canvas."""
+        return self.canvas.shape[0], self.canvas.shape[1]
+
+    @cached_property
+    def block(self) -> LastBlock:
+        """The last block."""
+        return LastBlock(self._model.backbone, self.features)
+
+    @cached_property
+    def grad_cam(self) -> GradCam:
+        """Grad-CAM, which remembers the tags that it has seen."""
+        return GradCam(self.block, self._background, self._model.backbone.logit_scale)
+
+    @cached_property
+    def transition(self) -> Transition:
+        """The transition matrix of the attention's affinity."""
+        config = self._model.config.affinity
+        learned = None if self._model.decoder is None else self.decoded.affinity[0]
+        maps = patch_maps(self.features, self.block)
+        return Transition.of(attention_affinity(maps, config, learned), config)
+
+    @cached_property
+    def par(self) -> PixelAdaptiveRefinement:
+        """The refinement on the canvas, led by the network's input unless that is coarser."""
+        guide = self._pixels
+        if max(guide.shape[-2:]) < max(self.canvas_size):
+            guide = self._model.backbone.preprocess(self.canvas)
+        return PixelAdaptiveRefinement(guide, self.canvas_size)
+
+    @cached_property
+    def decoded(self) -> DecoderOutput:
+        """The decoder's output at scale 1."""
+        return self._decode(self.features)
+
+    def logits(self, scales: tuple[float, ...], *, flip: bool) -> Tensor:
+        """Return the decoder's logits, (C + 1, h, w), averaged over scales and mirror images.
+
+        Scales at which an image would be smaller than a patch are left out.
+        """
+        if min(scales) <= 0:
+            raise UserError(f"Test-time scales must be positive, not {min(scales)}.")
+        patch, side = self._model.backbone.patch, min(self._pixels.shape[-2:])
+        scales = tuple(scale for scale in scales if side * scale >= patch) or (1.0,)
+        key = (scales, flip)
+        if key not in self._logits:
+            grid = self.features.grid
+            logits = multi_scale_logits(self._logits_of, self._pixels, grid, scales, flip=flip)
+            self._logits[key] = logits[0]
+        return self._logits[key]
+
+    def patch_at(self, y: int, x: int) -> int:
+        """Return the number of the patch under a pixel of the image."""
+        (height, width), (rows, columns) = self.image_size, self.features.grid
+        if not (0 <= y < height and 0 <= x < width):
+            raise UserError(f"Pixel {(y, x)} is outside the image of {height} x {width} pixels.")
+        row, column = y * rows // height, x * columns // width
+        return row * columns + column
+
+    def _logits_of(self, pixels: Tensor) -> Tensor:
+        if pixels is self._pixels:
+            return self.decoded.logits
+        return self._decode(self._model.backbone.encode(pixels, attention=False)).logits
+
+    @torch.no_grad()
+    def _decode(self, features: LayerFeatures) -> DecoderOutput:
+        decoder = decoder_of(self._model)
+        tokens = self._model.backbone.tapped_tokens(features, decoder.config.taps)
+        output: DecoderOutput = decoder(tokens, features.grid)
+        return output
+
+
+def decoder_of(model: WeclipModel) -> WeclipDecoder:
+    """Return the model's decoder.
+
+    Raises
+    ------
+    UserError
+        If it has none.
+    """
+    if model.decoder is None:
+        raise UserError(
+            f"The model {model.name!r} has no trained decoder. Use its CAMs (branch 'cam'), or "
+            "train a decoder for your classes."
+        )
+    return model.decoder
+
+
+def _network_input(model: WeclipModel, image: NDArray[np.uint8]) -> Tensor:
+    """Resize as published, after averaging whole blocks of pixels of a much larger image."""
+    height, width = image.shape[:2]
+    patch, long_side = model.backbone.patch, model.config.input_long_side
+    if min(height, width) < patch:
+        raise UserError(
+            f"The image has {height} x {width} pixels, but one patch of the model has "
+            f"{patch} x {patch}. Use a larger image."
+        )
+    rows, columns = long_side_size(height, width, long_side)
+    factor = max(1, max(height, width) // long_side)
+    if factor > 1:
+        image = np.asarray(Image.fromarray(image).reduce(factor))
+    return model.backbone.preprocess(image, (max(rows, patch), max(columns, patch)))
+
+
+def _canvas(image: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
+    if max(image.shape[:2]) <= long_side:
+        return image
+    height, width = long_side_size(image.shape[0], image.shape[1], long_side)
+    size = (max(width, 1), max(height, 1))
+    resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=3)
+    return np.asarray(resized)

@@ -1,0 +1,74 @@
+"""What the predictor answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from weclip_napari.core.postprocess import resize
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Masks proposed for the K tags of one image, and why.
+
+    Attributes
+    ----------
+    tags : tuple of str
+        As typed, without blanks around them, empty ones and repetitions.
+    label_map : ndarray of uint8
+        (H, W) at the image's size: 0 background, i + 1 for ``tags[i]``.
+    cam : ndarray of float32
+        (K, h, w) in [0, 1], Grad-CAM on the patch grid.
+    refined_cam : ndarray of float32
+        (K, h, w) in [0, 1], the CAM spread along the affinity.
+    scores : ndarray of float32
+        (K,), class scores in [0, 1]: softmax over the tags and the background words.
+    pseudo_label : ndarray of uint8
+        (H, W), ids as in `label_map`, from the CAMs alone.
+    decoder_logits : ndarray of float32 or None
+        (C + 1, h, w) of all classes of the decoder; None if it was not asked.
+    uncertainty : ndarray of float32
+        (H, W) in [0, 1]: one minus the lead of the best over the second best probability.
+    branches : tuple of str
+        Per tag, ``"cam"`` or ``"decoder"``: where its pixels come from.
+    notes : tuple of str
+        What the person should know.
+    grid : tuple of int
+        (h, w) patches.
+    image_size : tuple of int
+        (H, W) pixels.
+    """
+
+    tags: tuple[str, ...]
+    label_map: NDArray[np.uint8]
+    cam: NDArray[np.float32]
+    refined_cam: NDArray[np.float32]
+    scores: NDArray[np.float32]
+    pseudo_label: NDArray[np.uint8]
+    decoder_logits: NDArray[np.float32] | None
+    uncertainty: NDArray[np.float32]
+    branches: tuple[str, ...]
+    notes: tuple[str, ...]
+    grid: tuple[int, int]
+    image_size: tuple[int, int]
+
+    def cam_at_image_size(self, index: int) -> NDArray[np.float32]:
+        """Return the CAM of one tag, (H, W) in [0, 1]."""
+        return self._enlarged(self.cam[index])
+
+    def refined_cam_at_image_size(self, index: int) -> NDArray[np.float32]:
+        """Return the refined CAM of one tag, (H, W) in [0, 1]."""
+        return self._enlarged(self.refined_cam[index])
+
+    def _enlarged(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        enlarged: NDArray[np.float32] = resize(
+            torch.from_numpy(values)[None, None], self.image_size
+        )[0, 0].numpy()
+        return enlarged
