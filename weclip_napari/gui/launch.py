@@ -1,18 +1,53 @@
-"""Starting napari with the annotator open on a folder."""
+"""Opening the annotator: in a viewer that is there, or in a new one."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import napari
+from weclip_napari.gui.engine import Engine
+from weclip_napari.gui.widget import AnnotatorWidget
 
 if TYPE_CHECKING:
     import os
 
+    import napari.viewer
 
-def launch(folder: str | os.PathLike[str]) -> None:
-    """Open a window, show a folder's images in the annotator, and return when it is closed."""
+# What napari's menu calls the panel, so that the menu finds the one that is there.
+DOCK_NAME = "Annotator (WeCLIP for napari)"
+
+
+def dock_annotator(viewer: napari.viewer.Viewer, engine: Engine | None = None) -> AnnotatorWidget:
+    """Give the viewer's annotator; dock one if there is none.
+
+    Parameters
+    ----------
+    viewer
+        Where to dock it.
+    engine
+        The model of a new annotator; the embedded one by default.
+    """
+    for docked in viewer.window.dock_widgets.values():
+        if isinstance(docked, AnnotatorWidget):
+            return docked
+    widget = AnnotatorWidget(viewer, engine)
+    viewer.window.add_dock_widget(widget, name=DOCK_NAME, area="right")
+    return widget
+
+
+def open_annotator(folder: str | os.PathLike[str] | None = None, model: str = "embedded") -> None:
+    """Open napari with the annotator and wait until the window is closed.
+
+    Parameters
+    ----------
+    folder
+        The folder of images to open; none by default.
+    model
+        Which model: "embedded", an open_clip name, or a checkpoint's path.
+    """
+    import napari
+
     viewer = napari.Viewer(title="WeCLIP for napari")
-    _, widget = viewer.window.add_plugin_dock_widget("weclip-napari", "Annotator")
-    widget.open_folder(folder)
+    widget = dock_annotator(viewer, Engine(model))
+    if folder is not None:
+        widget.open_folder(folder)
     napari.run()

@@ -81,7 +81,7 @@ class LayerStack:
     def show_view(self, view: View) -> None:
         """Show one thing over the image, for the chosen tag, or all things side by side."""
         self._shown = _roles_in_view(view)
-        self._viewer.grid.enabled = view == "all"
+        self._viewer.canvas.grid.enabled = view == "all"
         for key in self._layers:
             self._apply_shown(key)
         self._viewer.reset_view()
@@ -136,7 +136,7 @@ class LayerStack:
     def _apply_shown(self, key: str) -> None:
         layer = self._layers[key]
         layer.visible = self._shown.get(self._role(key), False)
-        layer.name_overlay.visible = self._viewer.grid.enabled
+        layer.name_overlay.visible = self._viewer.canvas.grid.enabled
 
     def _raise_mask(self) -> None:
         """Put the mask on top, ready to paint; add it again if the user removed it."""

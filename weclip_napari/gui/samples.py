@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     LayerData = tuple[Any, dict[str, Any], str]
 
 PLUGIN = "weclip-napari"
-WIDGET = "Annotator"
 SAMPLE = "drawn_scenes"
 COUNT, SEED, SIDE = 12, 2026, 384
 
@@ -47,10 +46,12 @@ def drawn_scenes() -> list[LayerData]:
     from napari import current_viewer
     from qtpy.QtCore import QTimer
 
+    from weclip_napari.gui.launch import dock_annotator
+
     folder = sample_folder()
     viewer = current_viewer()
     if viewer is not None:
-        _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
+        widget = dock_annotator(viewer)
         QTimer.singleShot(0, widget, lambda: widget.open_sample(folder))
     first = read_image(list_images(folder / "images")[0])
     return [(first, {"name": "drawn scene", "rgb": True}, "image")]

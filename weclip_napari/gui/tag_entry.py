@@ -13,6 +13,8 @@ from weclip_napari.session.class_table import parse_tags
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from qtpy.QtCore import QModelIndex
+
 
 class TagEntry(QLineEdit):
     """Typed tags.
@@ -50,13 +52,17 @@ class TagEntry(QLineEdit):
         self._completer.setModel(QStringListModel(sorted(self._known), self._completer))
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Let Enter propose while completions are offered and none is picked."""
+        """Let Enter take the picked completion, or propose when none is picked."""
         popup = self._completer.popup()
-        if watched is popup and _is_enter(event) and not popup.currentIndex().isValid():
-            popup.hide()
+        if watched is not popup or not _is_enter(event):
+            return bool(super().eventFilter(watched, event))
+        picked = popup.currentIndex()
+        popup.hide()
+        if picked.isValid():
+            self.setText(self._completer.with_last(picked.data()))
+        else:
             self.submitted.emit()
-            return True
-        return bool(super().eventFilter(watched, event))
+        return True
 
 
 def _is_enter(event: QEvent) -> bool:
@@ -78,7 +84,11 @@ class _TagCompleter(QCompleter):
         """Look up the last tag only."""
         return [path.replace(";", ",").rpartition(",")[2].strip()]
 
-    def pathFromIndex(self, index: object) -> str:
+    def pathFromIndex(self, index: QModelIndex) -> str:
         """Put the tags before it in front of the completed one."""
+        return self.with_last(super().pathFromIndex(index))
+
+    def with_last(self, tag: str) -> str:
+        """Give the typed text with its last tag replaced."""
         head, comma, _ = self._line.text().replace(";", ",").rpartition(",")
-        return f"{head}{comma}{' ' if comma else ''}{super().pathFromIndex(index)}"
+        return f"{head}{comma}{' ' if comma else ''}{tag}"
