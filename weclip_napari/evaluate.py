@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weclip_napari.core.model import WeclipModel
-    from weclip_napari.core.predictor import Proposal
+    from weclip_napari.core.proposal import Proposal
     from weclip_napari.session.dataset import Dataset, Example
 
     LabelMap = NDArray[np.uint8]

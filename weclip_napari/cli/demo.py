@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     _score(model, dataset)
     say(f"images, masks and overlays: {args.out}")
     if _has_screen():
-        _open_napari(args.out / "scenes" / IMAGES)
+        _open_napari(dataset.folder)
     return report_problems(problems)
 
 

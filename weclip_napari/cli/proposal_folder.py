@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from weclip_napari.core.predictor import Proposal
+    from weclip_napari.core.proposal import Proposal
 
 
 class ProposalFolder:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weclip_napari.core.model import WeclipModel
-    from weclip_napari.core.predictor import Proposal
+    from weclip_napari.core.proposal import Proposal
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -55,9 +55,6 @@ def run(args: argparse.Namespace) -> int:
     folder = ProposalFolder(args.out, source, images)
     todo = [image for image in tags if args.overwrite or not folder.is_done(image)]
     if todo:
-        folder.set_classes(
-            _known_classes(args.folder), (tag for image in todo for tag in tags[image])
-        )
         problems += _propose_all(args, folder, {image: tags[image] for image in todo})
     say(f"{len(todo)} images tried, {len(tags) - len(todo)} done before; results in {args.out}")
     return report_problems(problems)
@@ -103,6 +100,7 @@ def _propose_all(
 ) -> list[str]:
     """Propose and write; return a message for every image that failed."""
     model = load_model(args)
+    folder.set_classes(_known_classes(args.folder), [tag for some in tags.values() for tag in some])
     options: dict[str, Any] = {"branch": args.branch, "crf": args.crf}
     options |= {"scales": args.scales and tuple(args.scales), "flip": args.flip}
     problems: list[str] = []
