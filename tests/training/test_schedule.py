@@ -1,6 +1,5 @@
 import pytest
 from torch import nn
-
 from weclip_training.schedule import RATE, make_optimizer, make_scheduler, rate_factor
 
 

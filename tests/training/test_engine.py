@@ -1,0 +1,125 @@
+"""Weak training on a tiny random backbone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from weclip_training.config import TrainConfig
+from weclip_training.engine import PseudoLabels, train
+from weclip_training.views import ViewBuilder
+
+from weclip_napari.core.checkpoint import random_model
+from weclip_napari.core.config import AffinityConfig, DecoderConfig
+from weclip_napari.core.decoder import WeclipDecoder
+
+CLASSES = ("cat", "dog")
+CONFIG = TrainConfig(steps=4, batch=2, seed=3)
+
+
+@pytest.fixture(scope="module")
+def backbone():
+    backbone = random_model(seed=0).backbone
+    affinity = AffinityConfig(variant="mean", layers=(1, 2), squared=False)
+    backbone.config = replace(
+        backbone.config, input_long_side=6 * backbone.patch, affinity=affinity, par_iterations=2
+    )
+    return backbone
+
+
+@pytest.fixture(scope="module")
+def decoder_config(backbone):
+    return DecoderConfig(CLASSES, backbone.width, (1, backbone.depth - 1), width=16, heads=2)
+
+
+@pytest.fixture(scope="module")
+def builder(backbone, decoder_config):
+    return ViewBuilder(backbone, decoder_config, {"cat": ("cat", "kitten")})
+
+
+@pytest.fixture(scope="module")
+def views(builder):
+    rng = np.random.default_rng(0)
+    tags = (("cat",), ("cat", "dog"), ())
+    return [builder.build(rng.integers(0, 256, (50, 60, 3), dtype=np.uint8), t) for t in tags]
+
+
+def fresh_decoder(decoder_config):
+    torch.manual_seed(0)
+    return WeclipDecoder(decoder_config)
+
+
+def test_a_view_has_what_training_reads(views, backbone):
+    view = views[1]
+    rows, columns = view.grid
+    assert columns == 6
+    assert view.tokens.shape == (backbone.depth - 1, rows * columns, backbone.width)
+    assert view.cams.shape == (2, rows, columns)
+    assert view.ids.tolist() == [1, 2]
+    assert len(view.maps) == 2
+
+
+def test_pseudo_labels_stay_within_the_tags(builder, views):
+    for view in views:
+        label = builder.pseudo_label(view)
+        assert label.shape == view.pixels.shape[-2:]
+        assert set(label.unique().tolist()) <= {0, *view.ids.tolist()}
+
+
+def test_the_margin_ignores_unsure_pixels_only(builder, views):
+    sure = builder.pseudo_label(views[1])
+    banded = builder.pseudo_label(views[1], ignore_margin=0.2)
+    assert (banded == 255).any()
+    kept = banded != 255
+    assert torch.equal(banded[kept], sure[kept])
+
+
+def test_the_learned_affinity_changes_the_label(builder, views):
+    n = views[1].grid[0] * views[1].grid[1]
+    learned = torch.eye(n) * 0.99 + 0.01
+    assert not torch.equal(builder.pseudo_label(views[1], learned), builder.pseudo_label(views[1]))
+
+
+def test_labels_without_learned_affinity_are_made_once(builder, views, monkeypatch):
+    labels = PseudoLabels(builder, CONFIG)
+    first = labels(views, None)
+    monkeypatch.setattr(builder, "pseudo_label", lambda *_: pytest.fail("made again"))
+    assert torch.equal(labels(views, None), first)
+
+
+def test_training_is_the_same_for_the_same_seed(decoder_config, views, builder):
+    runs = []
+    for _ in range(2):
+        decoder = fresh_decoder(decoder_config)
+        events = list(train(decoder, views, builder, CONFIG))
+        runs.append([(e.step, e.total, e.rate) for e in events])
+        assert not decoder.training
+    assert runs[0] == runs[1]
+    assert [e.step for e in events] == [1, 2, 3, 4]
+    assert all(np.isfinite(e.total) for e in events)
+
+
+def test_training_learns_its_pseudo_labels(decoder_config, views, builder):
+    config = replace(CONFIG, steps=120, batch=3)
+    events = list(train(fresh_decoder(decoder_config), views, builder, config))
+    assert events[-1].segmentation < 0.7 * events[0].segmentation
+
+
+def test_after_the_switch_labels_follow_the_decoder(decoder_config, views, builder, monkeypatch):
+    seen = []
+    original = builder.pseudo_label
+
+    def spy(view, learned=None, margin=0.0):
+        seen.append(learned is not None)
+        return original(view, learned, margin)
+
+    monkeypatch.setattr(builder, "pseudo_label", spy)
+    list(train(fresh_decoder(decoder_config), views, builder, replace(CONFIG, switch_step=2)))
+    assert seen[-4:] == [True] * 4
+    assert not any(seen[:-4])
+
+
+def test_the_affinity_weight_counts(decoder_config, views, builder):
+    config = replace(CONFIG, steps=1, affinity_weight=0.5)
+    (event,) = train(fresh_decoder(decoder_config), views, builder, config)
+    assert event.total == pytest.approx(event.segmentation + 0.5 * event.affinity, rel=1e-5)
