@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     _score(model, dataset)
     say(f"images, masks and overlays: {args.out}")
     if _has_screen():
-        _open_napari(dataset.folder)
+        _open_napari(dataset.folder, args.model)
     return report_problems(problems)
 
 
@@ -112,8 +112,8 @@ def _has_screen() -> bool:
     return True
 
 
-def _open_napari(folder: Path) -> None:
-    from weclip_napari.gui.launch import launch
+def _open_napari(folder: Path, model: str) -> None:
+    from weclip_napari.gui.launch import open_annotator
 
     say("opening napari; close its window to end")
-    launch(folder)
+    open_annotator(folder, model)
