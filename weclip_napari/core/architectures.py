@@ -135,10 +135,11 @@ def _shapes(name: str) -> dict[str, torch.Size]:
     return {key: value.shape for key, value in clip.state_dict().items()}
 
 
-@cache
 def _register(text: str) -> str:
     """Make open_clip know a config under a name made from its content; return the name."""
     name = f"weclip-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    if open_clip.get_model_config(name) is not None:
+        return name
     with TemporaryDirectory() as folder:
         file = Path(folder) / f"{name}.json"
         file.write_text(text, encoding="utf-8")

@@ -24,6 +24,7 @@ from weclip_napari.core.model import WeclipModel
 from weclip_napari.core.published import is_published
 from weclip_napari.core.storage import (
     CLIP,
+    CONFIG,
     DECODER,
     build_decoder,
     load_decoder,
@@ -106,7 +107,7 @@ def load_model(
     """
     request = _Request(device, weights, allow_download, progress)
     if spec == EMBEDDED:
-        return _load_folder(mini.FOLDER, EMBEDDED, request)
+        return _load_embedded(request)
     for path in (Path(spec).expanduser(), *_in_user_folder(spec)):
         if path.is_dir():
             return _load_folder(path, path.name, request)
@@ -117,6 +118,14 @@ def load_model(
             f"{spec} is missing. Name a checkpoint or a model of `weclip-napari models`."
         )
     return _load_published(spec, request)
+
+
+def _load_embedded(request: _Request) -> WeclipModel:
+    if not (mini.FOLDER / CONFIG).is_file():
+        raise UserError(
+            f"The embedded model is missing from {mini.FOLDER}: reinstall weclip-napari."
+        )
+    return _load_folder(mini.FOLDER, EMBEDDED, request)
 
 
 def _in_user_folder(name: str) -> list[Path]:

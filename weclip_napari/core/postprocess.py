@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 
 from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
     from torch import Tensor
@@ -59,8 +60,10 @@ def multi_scale_logits(
     per_scale = []
     for scale in scales:
         view = pixels if scale == 1 else _rescale(pixels, scale)
-        mirrored = [decode(view.flip(-1)).flip(-1)] if flip else []
-        per_scale.append(_mean(resize(x, grid) for x in [decode(view), *mirrored]))
+        logits = [resize(decode(view), grid)]
+        if flip:
+            logits.append(resize(decode(view.flip(-1)).flip(-1), grid))
+        per_scale.append(_mean(logits))
     return _mean(per_scale)
 
 
@@ -68,12 +71,8 @@ def _rescale(pixels: Tensor, scale: float) -> Tensor:
     return F.interpolate(pixels, scale_factor=scale, mode="bilinear", align_corners=False)
 
 
-def _mean(parts: Iterable[Tensor]) -> Tensor:
-    tensors = list(parts)
-    total = tensors[0]
-    for tensor in tensors[1:]:
-        total = total + tensor
-    return total / len(tensors)
+def _mean(parts: list[Tensor]) -> Tensor:
+    return torch.stack(parts).mean(dim=0)
 
 
 def dense_crf(
