@@ -28,7 +28,7 @@ from weclip_napari.errors import UserError
 @pytest.fixture
 def model() -> WeclipModel:
     model = random_model(seed=1)
-    model.card = {"miou": 61.5, "note": "drawn scenes"}
+    model.card = {"note": "drawn scenes", "figures": {"miou": 61.5}}
     return model
 
 
@@ -94,7 +94,7 @@ def test_folder(model: WeclipModel, tmp_path: Path) -> None:
     assert loaded.architecture == model.architecture
     assert loaded.backbone.fingerprint == model.backbone.fingerprint
     assert same_decoder(loaded.decoder, model.decoder, tolerance=1e-3)
-    assert "61.5" in (tmp_path / "mine" / CARD).read_text()
+    assert "- **figures**\n  - **miou**: 61.5\n" in (tmp_path / "mine" / CARD).read_text()
 
 
 def test_folder_stores_half_precision_but_for_the_positions(

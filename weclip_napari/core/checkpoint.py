@@ -148,7 +148,7 @@ def _load_file(path: Path, request: _Request) -> WeclipModel:
         if request.weights is None and not _is_published(manifest.config):
             raise UserError(
                 f"{path} was trained on {_label(manifest.config)}, whose weights open_clip does "
-                "not publish. Name a file with them as well."
+                "not publish. Name a file with them as well (--weights)."
             )
         return _assemble(manifest, path, path.stem, request)
     config = WeclipConfig(backbone=_name_that_fits(state, path), pretrained=path.name)
@@ -190,7 +190,7 @@ def _published_weights(config: WeclipConfig, request: _Request) -> Path:
         return path
     if request.allow_download:
         return download(source, request.progress)
-    raise UserError(f"{instructions(source)} Or allow the download.")
+    raise UserError(f"{instructions(source)} Or allow the download (--download).")
 
 
 def _is_published(config: WeclipConfig) -> bool:
@@ -211,5 +211,5 @@ def _name_that_fits(state: dict[str, Tensor], path: Path) -> str:
     fitting = f"fits {' and '.join(names)}" if names else "fits no model of open_clip"
     raise UserError(
         f"{path} holds CLIP weights, but {fitting}: its shapes alone don't say which. "
-        "Name the architecture as the model and this file as its weights."
+        "Name the architecture as the model (--model) and this file as its weights (--weights)."
     )

@@ -29,6 +29,7 @@ from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_bytes_atomically, write_text_atomically
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from torch import Tensor
@@ -132,9 +133,17 @@ def save_model(folder: Path, model: WeclipModel, *, clip: bool = True, half: boo
 
 
 def card_text(name: str, card: dict[str, Any]) -> str:
-    """Render a card as Markdown."""
-    facts = (f"- **{key}**: {value}" for key, value in card.items())
-    return "\n".join([f"# {name}", "", *facts]) + "\n"
+    """Render a card, nested as it is, as a Markdown list."""
+    return "\n".join([f"# {name}", "", *_facts(card)]) + "\n"
+
+
+def _facts(card: dict[str, Any], indent: str = "") -> Iterator[str]:
+    for key, value in card.items():
+        if isinstance(value, dict):
+            yield f"{indent}- **{key}**"
+            yield from _facts(value, indent + "  ")
+        else:
+            yield f"{indent}- **{key}**: {value}"
 
 
 def read_manifest(path: Path) -> Manifest:
