@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+MASK_FOLDER = "weclip_masks"
+"""Where annotations of a folder lie; never listed as images."""
 _DEEP_MODES = ("I", "F")  # "I;16" and its byte orders included
 _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
@@ -30,7 +32,7 @@ def list_images(
 ) -> list[Path]:
     """List the images of a folder and its sub-folders in natural order (``a2`` before ``a10``).
 
-    Hidden files and folders, ours (``.weclip``) among them, are left out. Files are not opened.
+    Hidden files and folders and our own masks (``weclip_masks``) are left out. No file is opened.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def _walk(top: Path, skipped: set[str]) -> Iterator[str]:
         skipped.add(real)
         with os.scandir(place) as entries:
             for entry in entries:
-                if entry.name.startswith("."):
+                if entry.name.startswith(".") or entry.name == MASK_FOLDER:
                     continue
                 if entry.is_dir():
                     pending.append(os.path.join(branch, entry.name))

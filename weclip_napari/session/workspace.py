@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.annotation import MASK_FOLDER, Annotation, AnnotationStore
+from weclip_napari.session.annotation import Annotation, AnnotationStore
 from weclip_napari.session.dataset import (
     CLASSES,
     TAGS,
@@ -75,7 +75,7 @@ class Workspace:
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = images_folder(folder)
-        self.images = list_images(self.folder, skip=[self.folder / MASK_FOLDER])
+        self.images = list_images(self.folder)
         self.store = AnnotationStore(self.folder)
         self.current: OpenImage | None = None
         for name in _listed_classes(Path(folder)):
