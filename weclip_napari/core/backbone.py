@@ -199,10 +199,10 @@ class FrozenClip:
         grid = (x.shape[2], x.shape[3])
         x = x.flatten(2).transpose(1, 2)
         first = visual.class_embedding.expand(x.shape[0], 1, -1).to(x.dtype)
-        x = torch.cat([first, x], dim=1) + self._positions(grid).to(x.dtype)
+        x = torch.cat([first, x], dim=1) + self.positions(grid).to(x.dtype)
         return cast("Tensor", visual.ln_pre(x)), grid
 
-    def _positions(self, grid: tuple[int, int]) -> Tensor:
+    def positions(self, grid: tuple[int, int]) -> Tensor:
         """Resize the stored grid of position embeddings, bilinear with half-pixel centres."""
         stored: Tensor = self.visual.positional_embedding
         rows, columns = self.visual.grid_size

@@ -58,9 +58,9 @@ class EncodedImage:
     def __init__(self, model: WeclipModel, background: Tensor, image: NDArray[np.uint8]) -> None:
         self._model = model
         self._background = background
-        self.image_size = (image.shape[0], image.shape[1])
+        self.image_size: tuple[int, int] = (image.shape[0], image.shape[1])
         self.canvas = _canvas(image, model.config.par_long_side)
-        self._pixels = _network_input(model, image)
+        self._pixels = network_input(model, image)
         self.features: LayerFeatures = model.backbone.encode(self._pixels)
         self._logits: dict[tuple[tuple[float, ...], bool], Tensor] = {}
 
@@ -153,7 +153,7 @@ def decoder_of(model: WeclipModel) -> WeclipDecoder:
     return model.decoder
 
 
-def _network_input(model: WeclipModel, image: NDArray[np.uint8]) -> Tensor:
+def network_input(model: WeclipModel, image: NDArray[np.uint8]) -> Tensor:
     """Resize as published, after averaging whole blocks of pixels of a much larger image."""
     height, width = image.shape[:2]
     patch, long_side = model.backbone.patch, model.config.input_long_side

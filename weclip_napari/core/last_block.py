@@ -10,6 +10,7 @@ becomes one matrix-vector product. The forward pass is shared by all directions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -38,9 +39,19 @@ class _Normed:
         return cls(centred * inverse_std, inverse_std, norm.weight)
 
     def pull_back(self, gradient: Tensor) -> Tensor:
+        """Pull (..., n, C) at the norm's output back to its input."""
         gradient = gradient * self.weight
         along = (gradient * self.unit).mean(-1, keepdim=True)
         return (gradient - gradient.mean(-1, keepdim=True) - self.unit * along) * self.inverse_std
+
+    def split(self, gradient: Tensor) -> tuple[Tensor, Tensor]:
+        """Pull (k, C), the same at all patches, back in two parts.
+
+        Returns a and b, (k, 1, C) and (k, n, 1), of the result (a - b * unit) * inverse_std.
+        """
+        gradient = gradient * self.weight
+        along = gradient @ self.unit.T / gradient.shape[-1]
+        return (gradient - gradient.mean(-1, keepdim=True))[:, None], along[..., None]
 
 
 class LastBlock:
@@ -108,26 +119,33 @@ class LastBlock:
 
     def _pull_back(self, directions: Tensor) -> Tensor:
         across = directions - (directions @ self.feature)[:, None] * self.feature
-        pooled = across @ self._visual.proj.T / self._feature_norm
-        per_patch = pooled[:, None] / len(self.z)
-        gradient = self._end.pull_back(per_patch)
-        gradient = gradient + self._middle.pull_back(self._pull_back_mlp(gradient))
+        pooled = across @ self._visual.proj.T / (self._feature_norm * len(self.z))
+        constant, along = self._end.split(pooled)
+        gradient = (constant - along * self._end.unit) * self._end.inverse_std
+        hidden = torch.addcmul(self._into_mlp(constant), along, self._unit_into_mlp, value=-1)
+        hidden.mul_(self._activation_slope)
+        gradient += self._middle.pull_back(hidden @ self._block.mlp.c_fc.weight)
         gradient = _scaled(gradient, self._block.ls_1) @ self._block.attn.out_proj.weight
         input_weight: Tensor = self._block.attn.in_proj_weight
         return self._pull_back_attention(gradient) @ input_weight
 
-    def _pull_back_mlp(self, gradient: Tensor) -> Tensor:
-        mlp = self._block.mlp
-        hidden: Tensor = _scaled(gradient, self._block.ls_2) @ mlp.c_proj.weight
-        pulled: Tensor = hidden.mul_(self._activation_slope()) @ mlp.c_fc.weight
-        return pulled
+    def _into_mlp(self, gradient: Tensor) -> Tensor:
+        """Pull (..., C) at the block's output back through the MLP's last layer."""
+        weight: Tensor = self._block.mlp.c_proj.weight
+        return _scaled(gradient, self._block.ls_2) @ weight
 
+    @cached_property
+    def _unit_into_mlp(self) -> Tensor:
+        """The part of every direction's gradient that differs between patches, up to a factor."""
+        return self._into_mlp(self._end.unit)
+
+    @cached_property
     def _activation_slope(self) -> Tensor:
-        """Return the derivative of the MLP's activation, whatever it is, at every patch."""
+        """Derivative of the MLP's activation, whatever it is, times the final norm's scale."""
         with torch.enable_grad():
             hidden = self._hidden[1:].detach().requires_grad_()
             slope: Tensor = torch.autograd.grad(self._block.mlp.gelu(hidden).sum(), hidden)[0]
-        return slope
+        return slope.mul_(self._end.inverse_std)
 
     def _pull_back_attention(self, gradient: Tensor) -> Tensor:
         """Pull (k, n, C) at the attended context back to the patch mean at Q, K, V, (k, 3C).

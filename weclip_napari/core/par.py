@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_Pair = tuple[Tensor, Tensor]
 
 _DILATIONS = (1, 2, 4, 8, 12, 24)
 _MARGIN = max(_DILATIONS)
 _OFFSETS = tuple(
     (dy * d, dx * d) for d in _DILATIONS for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx
 )
+_BAND_ROWS = 96
 _SHARPNESS = 0.3  # w1
 _POSITION_SHARE = 0.01  # w2
 
@@ -49,18 +57,40 @@ class PixelAdaptiveRefinement:
         Tensor
             (C, H, W).
         """
+        masks = masks.clone()
+        height, width = self.size
+        padded = masks.new_empty(len(masks), height + 2 * _MARGIN, width + 2 * _MARGIN)
+        bands = list(self._bands(masks, padded))
         for _ in range(iterations):
-            neighbours = _neighbours(masks)
-            masks = neighbours[0] * self._weights[0]
-            for weight, neighbour in zip(self._weights[1:], neighbours[1:], strict=True):
-                masks.addcmul_(weight, neighbour)
+            _pad_into(padded, masks)
+            for band, pairs in bands:
+                band.zero_()
+                for weight, neighbour in pairs:
+                    band.addcmul_(weight, neighbour)
         return masks
 
+    def _bands(self, masks: Tensor, padded: Tensor) -> Iterator[tuple[Tensor, list[_Pair]]]:
+        """Cut the masks into bands of rows that stay in the processor's cache; all are views."""
+        neighbours = _neighbours(padded)
+        for first in range(0, self.size[0], _BAND_ROWS):
+            rows = slice(first, first + _BAND_ROWS)
+            pairs = [(w[rows], n[:, rows]) for w, n in zip(self._weights, neighbours, strict=True)]
+            yield masks[:, rows], pairs
 
-def _neighbours(x: Tensor) -> list[Tensor]:
-    """Return (C, H, W) shifted to each of the 48 neighbours: views of one padded copy."""
-    height, width = x.shape[-2:]
-    padded = F.pad(x[None], [_MARGIN] * 4, mode="replicate")[0]
+
+def _pad_into(padded: Tensor, x: Tensor) -> None:
+    """Copy (C, H, W) into the middle of a buffer and repeat its edges around it."""
+    inner = slice(_MARGIN, -_MARGIN)
+    padded[:, inner, inner] = x
+    padded[:, :_MARGIN, inner] = x[:, :1]
+    padded[:, -_MARGIN:, inner] = x[:, -1:]
+    padded[:, :, :_MARGIN] = padded[:, :, _MARGIN : _MARGIN + 1]
+    padded[:, :, -_MARGIN:] = padded[:, :, -_MARGIN - 1 : -_MARGIN]
+
+
+def _neighbours(padded: Tensor) -> list[Tensor]:
+    """Return the 48 neighbours of all pixels as views, (C, H, W), of a padded image."""
+    height, width = padded.shape[-2] - 2 * _MARGIN, padded.shape[-1] - 2 * _MARGIN
     return [
         padded[:, _MARGIN + dy : _MARGIN + dy + height, _MARGIN + dx : _MARGIN + dx + width]
         for dy, dx in _OFFSETS
@@ -69,7 +99,7 @@ def _neighbours(x: Tensor) -> list[Tensor]:
 
 def _weights(image: Tensor) -> Tensor:
     """Return (48, H, W): likeness of colours plus a little nearness."""
-    neighbours = _neighbours(image)
+    neighbours = _neighbours(F.pad(image[None], [_MARGIN] * 4, mode="replicate")[0])
     logits = image.new_zeros(len(_OFFSETS), *image.shape[1:])
     differences = torch.empty_like(logits)  # one buffer: fresh memory costs more than the sums
     for channel, centre in enumerate(image):

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from weclip_napari.core.model import WeclipModel
 
+__all__ = ["Predictor", "Proposal"]
+
 BranchName = Literal["auto", "cam", "decoder"]
 
 _NOTED_REDUCTION = 4
