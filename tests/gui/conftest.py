@@ -1,6 +1,4 @@
-"""Folders of small pictures, and a predictor that needs no weights."""
-
-from types import SimpleNamespace
+"""A folder of small pictures, and a predictor with random weights."""
 
 import numpy as np
 import pytest
@@ -11,46 +9,18 @@ from weclip_napari.gui.engine import Engine
 SIZE = (48, 64)
 
 
-class FakePredictor:
-    """Proposes tag i in the i-th quarter of the image's width."""
+@pytest.fixture(scope="session")
+def model():
+    from weclip_napari.core.checkpoint import random_model
 
-    def __init__(self):
-        config = SimpleNamespace(classes=("apple", "star", "fish"))
-        self.model = SimpleNamespace(name="fake", decoder=SimpleNamespace(config=config))
-        self.encoded = 0
-
-    def set_image(self, image):
-        self.size = image.shape[:2]
-        self.grid = (self.size[0] // 8, self.size[1] // 8)
-        self.encoded += 1
-
-    def affinity_row(self, y, x, kind):
-        rows, columns = np.indices(self.grid)
-        return np.exp(-((rows - y // 8) ** 2) - (columns - x // 8) ** 2).astype(np.float32)
-
-    def propose(self, tags, *, branch="auto"):
-        height, width = self.size
-        label_map = np.zeros(self.size, np.uint8)
-        for i in range(len(tags)):
-            label_map[height // 4 : -height // 4, i * width // 4 : (i + 1) * width // 4] = i + 1
-        centres = [(i + 0.5) * width / 4 for i in range(len(tags))]
-        cam = np.stack([self.affinity_row(height / 2, x, "attention") for x in centres])
-        return SimpleNamespace(
-            tags=tuple(tags),
-            label_map=label_map,
-            cam=cam,
-            refined_cam=cam**0.5,
-            scores=np.full(len(tags), 1 / len(tags), np.float32),
-            branches=("cam" if branch == "cam" else "decoder",) * len(tags),
-            notes=(),
-            grid=self.grid,
-            image_size=self.size,
-        )
+    return random_model(classes=("apple", "star", "fish"))
 
 
 @pytest.fixture
-def predictor():
-    return FakePredictor()
+def predictor(model):
+    from weclip_napari.core.predictor import Predictor
+
+    return Predictor(model)
 
 
 @pytest.fixture

@@ -41,13 +41,13 @@ def test_a_cancelled_stage_can_be_taken_up_again(engine, stages):
     assert stages == ["Encoding the image", "Proposing masks"]
 
 
-def test_a_failed_encoding_is_tried_again(engine, predictor):
-    good, predictor.set_image = predictor.set_image, lambda image: 1 / 0
-    with pytest.raises(ZeroDivisionError):
-        engine.prepare(Request("a", PIXELS), lambda stage: None)
-    predictor.set_image = good
-    engine.prepare(Request("a", PIXELS), lambda stage: None)
-    assert predictor.encoded == 1
+def test_a_failed_encoding_is_tried_again(engine, predictor, stages, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(predictor, "set_image", lambda image: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            engine.prepare(Request("a", PIXELS), lambda stage: None)
+    engine.prepare(Request("a", PIXELS), stages.append)
+    assert stages == ["Encoding the image"]
 
 
 def test_affinity_is_only_known_for_the_encoded_image(engine):
@@ -67,5 +67,5 @@ def test_a_busy_engine_does_not_make_the_cursor_wait(engine):
 def test_the_model_is_known_once_it_is_loaded(engine):
     assert engine.info is None
     engine.prepare(Request("a", PIXELS), lambda stage: None)
-    assert engine.info.name == "fake"
+    assert engine.info.name
     assert engine.info.classes == ("apple", "star", "fish")

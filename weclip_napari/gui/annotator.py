@@ -190,12 +190,23 @@ class Annotator(QObject):
         """Save if there are unsaved changes; False when that failed."""
         return not self.is_dirty or self.save()
 
-    def close(self) -> None:
-        """Save, and let go of the viewer."""
-        self.autosave()
+    def close(self) -> bool:
+        """Save, take the layers away and let go of the viewer.
+
+        Returns
+        -------
+        bool
+            False when saving failed; the layers then stay in the viewer, so that nothing is lost.
+        """
+        is_saved = self.autosave()
         self._autosave_timer.stop()
         self.jobs.cancel()
         self.probe.stop()
+        if self.layers.mask is not None:
+            self.layers.mask.stop()
+        if is_saved:
+            self.layers.clear()
+        return is_saved
 
     def _show_image(self, image: OpenImage) -> None:
         assert self.workspace is not None  # noqa: S101
@@ -240,7 +251,11 @@ class Annotator(QObject):
     def _look_up_affinity(self, y: int, x: int) -> NDArray[np.float32] | None:
         if self.current is None:
             return None
-        return self.engine.affinity(str(self.current.path), y, x, self.affinity_kind)
+        try:
+            return self.engine.affinity(str(self.current.path), y, x, self.affinity_kind)
+        except UserError as error:  # such as: nothing was learned without a decoder
+            self.failed.emit(str(error))
+            return None
 
     def _show_central_affinity(self) -> None:
         """Show the affinity of the patch in the middle until the cursor chooses another."""

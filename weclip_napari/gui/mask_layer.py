@@ -95,6 +95,12 @@ class MaskLayer:
         self.provenance.redone()
         self._on_change()
 
+    def stop(self) -> None:
+        """Follow the layer's changes no longer."""
+        self.layer.events.paint.disconnect(self._on_paint)
+        self.layer.bind_key(_UNDO, None)
+        self.layer.bind_key(_REDO, None)
+
     def _on_paint(self, event: Any) -> None:
         if not self._is_proposing:
             self.provenance.stroke_drawn()

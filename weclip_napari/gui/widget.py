@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
@@ -17,6 +18,7 @@ from weclip_napari.gui.tooltips import KEYS
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
     import napari.viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
@@ -66,6 +68,12 @@ class AnnotatorWidget(QWidget):
         super().showEvent(event)
         self.window().installEventFilter(self)
 
+    def event(self, event: QEvent) -> bool:
+        """Take everything down when the panel is closed for good: napari then undocks it."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._close_down()
+        return bool(super().event(event))
+
     def hideEvent(self, event: QHideEvent) -> None:
         """Save when the panel is closed or hidden."""
         self.annotator.autosave()
@@ -79,6 +87,12 @@ class AnnotatorWidget(QWidget):
                 return True
         return bool(super().eventFilter(watched, event))
 
+    def _close_down(self) -> None:
+        for name in self._actions():
+            self._viewer.bind_key(KEYS[name], None)
+        if not self.annotator.close():
+            show_error(f"{self.status_panel.message.text()} The layers are still there.")
+
     def _may_lose_work(self) -> bool:
         buttons = QMessageBox.StandardButton
         answer = QMessageBox.question(
@@ -90,8 +104,8 @@ class AnnotatorWidget(QWidget):
         )
         return bool(answer == buttons.Close)
 
-    def _bind_keys(self) -> None:
-        actions = {
+    def _actions(self) -> dict[str, Callable[[], object]]:
+        return {
             "previous": lambda: self.annotator.step(-1),
             "next": lambda: self.annotator.step(1),
             "save": self.annotator.save,
@@ -99,5 +113,7 @@ class AnnotatorWidget(QWidget):
             "type_tags": self.tag_panel.entry.setFocus,
             "next_view": self.result_panel.next_view,
         }
-        for name, action in actions.items():
+
+    def _bind_keys(self) -> None:
+        for name, action in self._actions().items():
             self._viewer.bind_key(KEYS[name], lambda _, action=action: action(), overwrite=True)
