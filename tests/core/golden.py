@@ -5,7 +5,7 @@
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from weclip_napari.core.backbone import FrozenClip
-from weclip_napari.core.classes import PUBLISHED_TEMPLATE
-from weclip_napari.core.config import WeclipConfig
+from weclip_napari.core.classes import PUBLISHED_TEMPLATE, VOC_CLASSES
+from weclip_napari.core.config import DecoderConfig, WeclipConfig
+from weclip_napari.core.decoder import WeclipDecoder
+from weclip_napari.core.model import WeclipModel
+from weclip_napari.core.published import state_dict_from_published
 
 OWN_SET = Path(__file__).parents[1] / "data" / "golden_a"
 
@@ -62,6 +65,26 @@ def golden_backbone() -> FrozenClip:
     config = WeclipConfig(backbone="golden", template=PUBLISHED_TEMPLATE)
     tokenizer = open_clip.get_tokenizer("ViT-B-16")
     return FrozenClip(_build_clip(golden), tokenizer, config, torch.device("cpu"))
+
+
+@cache
+def golden_model() -> WeclipModel:
+    """Build the whole model, decoder included, with the set's input size."""
+    golden, backbone = load_golden(), golden_backbone()
+    state = state_dict_from_published(golden.weights)
+    width = len(state["fuse.bias"])
+    config = DecoderConfig(
+        classes=VOC_CLASSES.names,
+        in_width=backbone.width,
+        taps=(1, state["fuse.weight"].shape[1] // width),
+        width=width,
+        layers=_depth(state, "blocks", "norm_1.weight"),
+        heads=golden.config.get("dheads", 8),
+    )
+    decoder = WeclipDecoder(config).eval().requires_grad_(False)
+    decoder.load_state_dict(state)
+    settings = replace(backbone.config, input_long_side=golden.config["long"])
+    return WeclipModel(backbone, decoder, settings, "golden", architecture={})
 
 
 def _build_clip(golden: Golden) -> open_clip.CLIP:
@@ -109,8 +132,8 @@ def _text_config(weights: dict[str, Tensor], heads: int) -> CLIPTextCfg:
     )
 
 
-def _depth(weights: dict[str, Tensor], tower: str) -> int:
-    return sum(key.startswith(tower) and key.endswith("ln_1.weight") for key in weights)
+def _depth(weights: dict[str, Tensor], tower: str, part: str = "ln_1.weight") -> int:
+    return sum(key.startswith(tower) and key.endswith(part) for key in weights)
 
 
 def _mlp_ratio(weights: dict[str, Tensor], tower: str) -> float:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from weclip_napari.core.decoder import DecoderOutput, WeclipDecoder
     from weclip_napari.core.model import WeclipModel
 
+_COARSE = 1.25
+
 
 class EncodedImage:
     """An image and what the model has computed of it so far.
@@ -89,9 +91,9 @@ class EncodedImage:
 
     @cached_property
     def par(self) -> PixelAdaptiveRefinement:
-        """The refinement on the canvas, led by the network's input unless that is coarser."""
+        """The refinement on the canvas, led by the network's input unless that is too coarse."""
         guide = self._pixels
-        if max(guide.shape[-2:]) < max(self.canvas_size):
+        if max(self.canvas_size) > _COARSE * max(guide.shape[-2:]):
             guide = self._model.backbone.preprocess(self.canvas)
         return PixelAdaptiveRefinement(guide, self.canvas_size)
 
