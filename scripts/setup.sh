@@ -80,7 +80,7 @@ fingerprint() {
 install_packages() {
     say "installing the packages of constraints.txt into $venv (PyTorch is large; this takes minutes)"
     [ -x $venv/bin/pip ] || "$python" -m venv --clear $venv
-    $venv/bin/python -m pip install -q -c constraints.txt -e '.[qt,test,dev]' >&2
+    $venv/bin/python -m pip install -qq -c constraints.txt -e '.[qt,test,dev]' >&2
     install_crf
     fingerprint >$stamp
 }
