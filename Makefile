@@ -22,7 +22,7 @@ lint:
 	@$(python) -m mypy
 
 screenshot: setup
-	@xvfb-run -a -s "-screen 0 1600x1000x24" $(python) scripts/screenshot.py docs/screenshot.png
+	@xvfb-run -a -s "-screen 0 1600x1000x24" $(python) -m weclip_napari.gui.screenshot docs/screenshot.png
 
 bench:
 	@scripts/setup.sh

@@ -6,6 +6,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from weclip_napari.gui.native_libraries import import_triton_apart
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -128,6 +130,7 @@ class Engine:
 
 
 def _load_predictor(spec: str) -> Predictor:
+    import_triton_apart()
     # Torch takes seconds to import; napari's menu must not wait for it.
     from weclip_napari.core.checkpoint import load_model
     from weclip_napari.core.predictor import Predictor

@@ -71,7 +71,9 @@ class FolderPanel(QWidget):
         workspace = self._annotator.workspace
         if workspace is not None:
             count = len(workspace.images)
-            self.title.setText(f"{workspace.folder} · {count} image{'s' if count != 1 else ''}")
+            place = "/".join(workspace.folder.parts[-2:])
+            self.title.setText(f"{place} · {count} image{'s' if count != 1 else ''}")
+            self.title.setToolTip(str(workspace.folder))
 
     def _show_row(self, row: int) -> None:
         """Mark the open image without opening it again."""

@@ -67,6 +67,10 @@ class ResultPanel(QWidget):
         """Go on to the next thing to look at."""
         self.views.button((self.views.checkedId() + 1) % len(VIEWS)).click()
 
+    def show_view(self, view: View) -> None:
+        """Choose what lies over the image."""
+        self.views.button(list(VIEWS).index(view)).click()
+
     def _make_view_buttons(self) -> QHBoxLayout:
         layout = QHBoxLayout()
         layout.setSpacing(2)

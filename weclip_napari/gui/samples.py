@@ -52,6 +52,6 @@ def drawn_scenes() -> list[LayerData]:
     viewer = current_viewer()
     if viewer is not None:
         widget = dock_annotator(viewer)
-        QTimer.singleShot(0, widget, lambda: widget.open_sample(folder))
+        QTimer.singleShot(0, lambda: widget.open_sample(folder))
     first = read_image(list_images(folder / "images")[0])
     return [(first, {"name": "drawn scene", "rgb": True}, "image")]

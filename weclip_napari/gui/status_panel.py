@@ -73,11 +73,14 @@ class StatusPanel(QWidget):
 
 def model_text(info: ModelInfo) -> str:
     """Tell what the model is and what it knows."""
-    classes = ", ".join(info.classes)
     if info.is_embedded:
         return (
-            f"Model: {info.name}, embedded. It has only ever seen drawn scenes, so it does not "
-            f"understand photographs. It knows: {classes}."
+            "Embedded model: it has only ever seen drawn scenes, so it does not understand "
+            f"photographs. It knows: {', '.join(info.classes)}."
         )
-    known = f"Its decoder knows {len(info.classes)} classes" if classes else "It has no decoder"
-    return f"Model: {info.name}. {known}; masks of other tags come from the CAM."
+    if not info.classes:
+        return f"Model: {info.name}. It has no decoder; masks come from the CAM."
+    return (
+        f"Model: {info.name}. Its decoder knows {len(info.classes)} classes; masks of other tags "
+        "come from the CAM."
+    )
