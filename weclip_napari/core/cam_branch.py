@@ -60,7 +60,7 @@ class CamBranch:
 
     def embed(self, tags: Sequence[Words]) -> Tensor:
         """Return the unit vectors (K, joint) of tags."""
-        return torch.stack([self._bank.embed_class(words) for words in tags])
+        return self._bank.embed_classes(tags)
 
     def tagged_background(self, tags: Sequence[Words]) -> Words:
         """Return the background words that are tags, which therefore don't count as background."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
 TEMPLATE = "a clear origami {}."
 """The supplement's prompt."""
@@ -86,16 +86,6 @@ class ClassSet:
         if name not in self:
             raise UserError(f"Unknown class {name!r}. Known classes: {', '.join(self.names)}.")
         return self._by_name[_key(name)] + 1
-
-    def with_synonyms(self, synonyms: Mapping[str, str]) -> ClassSet:
-        """Return the set with other prompt words for some classes."""
-        words = {_key(name): text for name, text in synonyms.items()}
-        return ClassSet(
-            [
-                ClassEntry(e.name, (words[_key(e.name)],)) if _key(e.name) in words else e
-                for e in self.entries
-            ]
-        )
 
 
 def published_entry(tag: str) -> ClassEntry:

@@ -39,6 +39,14 @@ class PromptBank:
             self._cache.update(zip(new, self._backbone.encode_text(prompts), strict=True))
         return torch.stack([self._cache[word] for word in words])
 
+    def embed_classes(self, classes: Sequence[Sequence[str]]) -> Tensor:
+        """Return unit vectors (k, joint) of k classes: the means of the vectors of their words."""
+        vectors = self.embed([word for words in classes for word in words])
+        means = [
+            part.mean(dim=0) for part in torch.split(vectors, [len(words) for words in classes])
+        ]
+        return F.normalize(torch.stack(means), dim=-1)
+
     def embed_class(self, words: Sequence[str]) -> Tensor:
-        """Return the unit mean (joint,) of the vectors of a class's words."""
-        return F.normalize(self.embed(words).mean(dim=0), dim=0)
+        """Return the unit vector (joint,) of one class."""
+        return self.embed_classes([words])[0]
