@@ -14,6 +14,7 @@ from torch.func import functional_call
 from weclip_napari.core.architectures import architecture_of
 from weclip_napari.core.classes import VOC_CLASSES
 from weclip_napari.core.config import DecoderConfig, WeclipConfig
+from weclip_napari.core.device import encoder_autocast
 from weclip_napari.core.encoded_image import network_input
 from weclip_napari.core.predictor import Predictor
 from weclip_napari.core.untrained import random_model
@@ -103,7 +104,8 @@ def _encode_bare(model: WeclipModel, pixels: torch.Tensor) -> None:
     backbone = model.backbone
     grid = (pixels.shape[2] // backbone.patch, pixels.shape[3] // backbone.patch)
     positions = {"positional_embedding": backbone.positions(grid)}
-    functional_call(backbone.visual, positions, (pixels,))
+    with encoder_autocast(backbone.device):
+        functional_call(backbone.visual, positions, (pixels,))
 
 
 def _seconds(action: Callable[[], object]) -> float:

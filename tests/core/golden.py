@@ -59,18 +59,18 @@ def load_golden() -> Golden:
 
 
 @cache
-def golden_backbone() -> FrozenClip:
-    """Build the set's CLIP on the CPU, under the published prompt and pixel constants."""
+def golden_backbone(device: str = "cpu") -> FrozenClip:
+    """Build the set's CLIP, under the published prompt and pixel constants."""
     golden = load_golden()
     config = WeclipConfig(backbone="golden", template=PUBLISHED_TEMPLATE)
     tokenizer = open_clip.get_tokenizer("ViT-B-16")
-    return FrozenClip(_build_clip(golden), tokenizer, config, torch.device("cpu"))
+    return FrozenClip(_build_clip(golden), tokenizer, config, torch.device(device))
 
 
 @cache
-def golden_model() -> WeclipModel:
+def golden_model(device: str = "cpu") -> WeclipModel:
     """Build the whole model, decoder included, with the set's input size."""
-    golden, backbone = load_golden(), golden_backbone()
+    golden, backbone = load_golden(), golden_backbone(device)
     state = state_dict_from_published(golden.weights)
     width = len(state["fuse.bias"])
     config = DecoderConfig(
@@ -81,7 +81,7 @@ def golden_model() -> WeclipModel:
         layers=_depth(state, "blocks", "norm_1.weight"),
         heads=golden.config.get("dheads", 8),
     )
-    decoder = WeclipDecoder(config).eval().requires_grad_(False)
+    decoder = WeclipDecoder(config).to(device).eval().requires_grad_(False)
     decoder.load_state_dict(state)
     settings = replace(backbone.config, input_long_side=golden.config["long"])
     return WeclipModel(backbone, decoder, settings, "golden", architecture={})
