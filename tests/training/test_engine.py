@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from weclip_training.config import TrainConfig
-from weclip_training.engine import PseudoLabels, train
+from weclip_training.engine import train
 from weclip_training.views import ViewBuilder
 
 from weclip_napari.core.checkpoint import random_model
@@ -80,11 +80,20 @@ def test_the_learned_affinity_changes_the_label(builder, views):
     assert not torch.equal(builder.pseudo_label(views[1], learned), builder.pseudo_label(views[1]))
 
 
-def test_labels_without_learned_affinity_are_made_once(builder, views, monkeypatch):
-    labels = PseudoLabels(builder, CONFIG)
-    first = labels(views, None)
-    monkeypatch.setattr(builder, "pseudo_label", lambda *_: pytest.fail("made again"))
-    assert torch.equal(labels(views, None), first)
+def test_a_settled_view_keeps_its_label_and_lets_go_of_the_rest(builder, views):
+    settled = builder.settle(views[1], 0.2)
+    expected = builder.pseudo_label(views[1], ignore_margin=0.2)
+    assert torch.equal(builder.pseudo_label(settled), expected)
+    assert settled.maps == ()
+    assert settled.pixels.numel() == 0
+
+
+def test_settled_views_train_alike(decoder_config, views, builder):
+    settled = [builder.settle(view) for view in views]
+    runs = [
+        list(train(fresh_decoder(decoder_config), v, builder, CONFIG)) for v in (views, settled)
+    ]
+    assert [e.total for e in runs[0]] == [e.total for e in runs[1]]
 
 
 def test_training_is_the_same_for_the_same_seed(decoder_config, views, builder):

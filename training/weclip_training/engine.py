@@ -47,25 +47,6 @@ class TrainStep:
     images_per_second: float
 
 
-class PseudoLabels:
-    """Online pseudo labels; those that do not depend on the decoder are kept."""
-
-    def __init__(self, builder: ViewBuilder, config: TrainConfig) -> None:
-        self._builder = builder
-        self._margin = config.ignore_margin
-        self._kept: dict[int, Tensor] = {}
-
-    def __call__(self, views: Sequence[View], learned: Tensor | None) -> Tensor:
-        """Return the labels, (b, H, W), of a batch; ``learned`` is A_f, (b, n, n), or None."""
-        if learned is not None:
-            pairs = zip(views, learned, strict=True)
-            return torch.stack([self._builder.pseudo_label(v, a, self._margin) for v, a in pairs])
-        for view in views:
-            if id(view) not in self._kept:
-                self._kept[id(view)] = self._builder.pseudo_label(view, None, self._margin)
-        return torch.stack([self._kept[id(view)] for view in views])
-
-
 def train(
     decoder: WeclipDecoder, views: Sequence[View], builder: ViewBuilder, config: TrainConfig
 ) -> Iterator[TrainStep]:
@@ -76,7 +57,8 @@ def train(
     decoder : WeclipDecoder
         Left in eval mode at the end.
     views : sequence of View
-        All of one size, since they are stacked to batches; kept alive by the caller.
+        All of one size, since they are stacked to batches. Settled views keep their label
+        whatever ``switch_step`` says.
     builder : ViewBuilder
         That made the views.
     config : TrainConfig
@@ -89,7 +71,6 @@ def train(
     """
     torch.manual_seed(config.seed)
     order = _batches(len(views), config)
-    labels = PseudoLabels(builder, config)
     optimizer = make_optimizer(decoder, config.rate)
     scheduler = make_scheduler(optimizer, config.steps)
     decoder.train()
@@ -98,7 +79,7 @@ def train(
         batch = [views[i] for i in next(order)]
         output = decoder(torch.stack([v.tokens for v in batch]).float(), batch[0].grid)
         switched = config.switch_step is not None and step >= config.switch_step
-        label = labels(batch, output.affinity.detach() if switched else None)
+        label = _labels(batch, builder, config, output.affinity.detach() if switched else None)
         segmentation = segmentation_loss(output.logits, label)
         affinity = affinity_loss(output.affinity, affinity_label(label, batch[0].grid))
         total = segmentation + config.affinity_weight * affinity
@@ -117,6 +98,19 @@ def train(
             images_per_second=len(batch) / (time.monotonic() - began),
         )
     decoder.eval()
+
+
+def _labels(
+    batch: Sequence[View], builder: ViewBuilder, config: TrainConfig, learned: Tensor | None
+) -> Tensor:
+    """Return pseudo labels, (b, H, W), made with A_f, (b, n, n), if given."""
+    affinities = [None] * len(batch) if learned is None else list(learned)
+    return torch.stack(
+        [
+            builder.pseudo_label(view, affinity, config.ignore_margin)
+            for view, affinity in zip(batch, affinities, strict=True)
+        ]
+    )
 
 
 def _batches(count: int, config: TrainConfig) -> Iterator[list[int]]:

@@ -70,14 +70,18 @@ def mini_decoder_config(backbone: FrozenClip) -> DecoderConfig:
     )
 
 
-def draw_views(scenes: Iterable[Scene], builder: ViewBuilder, *, flip: bool) -> list[View]:
-    """Encode scenes, and their mirror images when ``flip``."""
+def draw_views(scenes: Iterable[Scene], builder: ViewBuilder, config: TrainConfig) -> list[View]:
+    """Encode scenes, and their mirror images if the run flips; settle what may be settled."""
     views = []
     for scene in scenes:
-        views.append(builder.build(scene.image, scene.tags))
-        if flip:
-            mirrored = np.ascontiguousarray(scene.image[:, ::-1])
-            views.append(builder.build(mirrored, scene.tags))
+        images = [scene.image]
+        if config.flip:
+            images.append(np.ascontiguousarray(scene.image[:, ::-1]))
+        views += [builder.build(image, scene.tags) for image in images]
+        if config.switch_step is None:
+            views[-len(images) :] = [
+                builder.settle(view, config.ignore_margin) for view in views[-len(images) :]
+            ]
     return views
 
 
@@ -117,7 +121,7 @@ def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -
     builder = ViewBuilder(backbone, decoder.config, {})
     generator = SceneGenerator(SCENE_SEED)
     drawn = [generator.scene() for _ in range(scenes)]
-    views = draw_views(drawn, builder, flip=config.flip)
+    views = draw_views(drawn, builder, config)
     log.info("%d views of %d scenes", len(views), scenes)
     for event in train(decoder, views, builder, config):
         if event.step % 50 == 0:

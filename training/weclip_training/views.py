@@ -1,7 +1,8 @@
 """Views of training images with all that the frozen backbone has to say about them.
 
 A view is made once and used in every epoch. Only the pseudo label may change with the decoder,
-through its learned affinity; without it, it is kept too.
+through its learned affinity; where it does not, a view is settled: its label is made once and
+what it was made from is let go.
 """
 
 from __future__ import annotations
@@ -48,7 +49,9 @@ class View:
     maps : tuple of Tensor
         The attention maps between patches, (n, n) float16.
     pixels : Tensor
-        (1, 3, H, W) float32, the normalised network input.
+        (1, 3, H, W) float32, the normalised network input; empty once settled.
+    label : Tensor or None
+        (H, W) uint8, the final pseudo label of a settled view.
     """
 
     tokens: Tensor
@@ -57,6 +60,7 @@ class View:
     ids: Tensor
     maps: tuple[Tensor, ...]
     pixels: Tensor
+    label: Tensor | None = None
 
 
 class ViewBuilder:
@@ -114,6 +118,11 @@ class ViewBuilder:
             return maps[-max(affinity.last_mean, affinity.last_filter) :]
         return tuple(maps[number - 1] for number in affinity.layers)
 
+    def settle(self, view: View, ignore_margin: float = 0.0) -> View:
+        """Return the view with the label of the "mean" variant for good, a third of the size."""
+        label = self.pseudo_label(view, ignore_margin=ignore_margin)
+        return replace(view, label=label, maps=(), pixels=view.pixels[..., :0, :0])
+
     @torch.no_grad()
     def pseudo_label(
         self, view: View, learned: Tensor | None = None, ignore_margin: float = 0.0
@@ -129,6 +138,8 @@ class ViewBuilder:
         ignore_margin : float
             See :class:`~weclip_training.config.TrainConfig`.
         """
+        if view.label is not None:
+            return view.label
         height, width = view.pixels.shape[-2:]
         if not len(view.ids):
             return torch.zeros(height, width, dtype=torch.uint8)
