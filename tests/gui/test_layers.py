@@ -94,9 +94,26 @@ def test_the_users_choice_is_remembered_for_the_next_image(viewer, stack, propos
     viewer.layers["CAM · apple"].visible = True  # the eye in the layer list
     viewer.layers["proposal"].visible = False
     _open(stack, (20, 30))
-    assert _shown(viewer) == {"image"}
+    assert _shown(viewer) == {"image", "CAM · apple"}
     propose("fish")
     assert _shown(viewer) == {"image", "CAM · fish"}
+
+
+def test_a_kept_tag_is_shown_when_it_becomes_the_chosen_one(viewer, stack, propose):
+    propose("apple", "star")
+    stack.show_view("cam")
+    propose("star", "fish")
+    assert _shown(viewer) == {"image", "CAM · star"}
+
+
+def test_the_maps_are_blank_until_there_is_a_proposal_for_the_new_image(viewer, stack, propose):
+    propose("apple")
+    kept = viewer.layers["CAM · apple"]
+    _open(stack, (20, 30))
+    assert not viewer.layers["CAM · apple"].data.any()
+    propose("star")
+    assert viewer.layers["CAM · star"] is kept
+    assert kept.data.shape == (6, 8)
 
 
 def test_each_image_has_a_mask_layer_of_its_own(viewer, stack):

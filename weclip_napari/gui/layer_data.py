@@ -47,7 +47,7 @@ def label_features(classes: ClassTable) -> pd.DataFrame:
     return pd.DataFrame({"index": list(names), "class": list(names.values())})
 
 
-def patch_placement(grid: tuple[int, int], size: tuple[int, int]) -> dict[str, tuple[float, float]]:
+def patch_placement(grid: tuple[int, ...], size: tuple[int, ...]) -> dict[str, tuple[float, float]]:
     """Scale and shift that lay a patch grid (h, w) over an image (H, W), edge on edge.
 
     Napari puts the centre of the first element at `translate`, so a patch of `s` pixels is shifted

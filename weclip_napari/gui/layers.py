@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from napari.layers import Image
@@ -32,6 +32,10 @@ class LayerStack:
     What the user shows of them is remembered by role (the CAM of the chosen tag is one role, those
     of the other tags another), so that the next image shows the same things.
 
+    Each image has a mask layer of its own, for the sake of undo. The other layers are used again
+    under other names: napari collects all garbage whenever a layer goes, which takes as long as a
+    proposal.
+
     Parameters
     ----------
     viewer
@@ -52,26 +56,31 @@ class LayerStack:
         return layer is not None and layer in self._viewer.layers and bool(layer.visible)
 
     def show_image(self, pixels: NDArray[np.uint8], mask: MaskLayer) -> None:
-        """Replace the layers of the image before by a picture, (H, W, 3) uint8, and its mask."""
-        self.clear()
+        """Show a picture, (H, W, 3) uint8, and its mask, in place of the image before."""
+        self._remember_shown()
+        self._remove([MASK])
+        self._show_picture(pixels)
+        self._blank_maps(mask.mask.shape)
         self.mask = mask
-        self._add(IMAGE, Image(pixels, name=IMAGE, rgb=True))
         self._add(MASK, mask.layer)
-        self._viewer.layers.selection.active = mask.layer
+        self._raise_mask()
         self._viewer.reset_view()
 
     def show_proposal(self, proposal: Proposal) -> None:
         """Show the maps of a proposal, in place of those of the one before."""
-        self._remember_shown()
         maps = {AFFINITY: np.zeros(proposal.grid, np.float32)}
         maps |= {CAM + tag: proposal.cam[i] for i, tag in enumerate(proposal.tags)}
         maps |= {REFINED_CAM + tag: proposal.refined_cam[i] for i, tag in enumerate(proposal.tags)}
-        for key in self._layers.keys() - maps.keys() - {IMAGE, MASK}:
-            self._remove(key)
-        if self.tag not in proposal.tags:
-            self.tag = proposal.tags[0]
+        self._remember_shown()
+        spare = [key for key in self._map_keys() if key not in maps]
         for key, values in maps.items():
+            if key not in self._layers and spare:
+                self._rename(spare.pop(0), key)
             self._show_map(key, values, proposal.image_size)
+        self._remove(spare)
+        if self.tag not in proposal.tags:
+            self._choose(proposal.tags[0])
+        self._arrange([IMAGE, *maps])
         self._raise_mask()
 
     def show_affinity(self, row: NDArray[np.float32]) -> None:
@@ -89,35 +98,63 @@ class LayerStack:
     def clear(self) -> None:
         """Remove the annotator's layers."""
         self._remember_shown()
-        for key in list(self._layers):
-            self._remove(key)
+        self._remove(list(self._layers))
         self.mask = None
 
-    def _show_map(self, key: str, values: NDArray[np.float32], size: tuple[int, int]) -> None:
-        layer = self._layers.get(key)
-        if layer is not None and layer in self._viewer.layers:
+    def _show_picture(self, pixels: NDArray[np.uint8]) -> None:
+        if IMAGE in self._layers:
+            self._layers[IMAGE].data = pixels
+        else:
+            self._add(IMAGE, Image(pixels, name=IMAGE, rgb=True))
+
+    def _show_map(self, key: str, values: NDArray[np.float32], size: tuple[int, ...]) -> None:
+        placement = patch_placement(values.shape, size)
+        if key in self._layers:
+            layer = self._layers[key]
             layer.data = values
-            return
-        layer = Image(
-            values,
-            name=key,
-            colormap=heat_colormap(),
-            contrast_limits=(0, 1),
-            blending="translucent",
-            interpolation2d="linear",
-            **patch_placement(values.shape, size),
-        )
-        self._add(key, layer)
+            layer.scale, layer.translate = placement["scale"], placement["translate"]
+        else:
+            self._add(key, _map_layer(key, values, placement))
+
+    def _blank_maps(self, size: tuple[int, ...]) -> None:
+        """Show nothing in the maps until there is a proposal for the new image."""
+        for key in self._map_keys():
+            self._show_map(key, np.zeros((1, 1), np.float32), size)
+
+    def _map_keys(self) -> list[str]:
+        return [key for key in self._layers if key not in (IMAGE, MASK)]
 
     def _add(self, key: str, layer: Layer) -> None:
         self._layers[key] = layer
         self._apply_shown(key)
         self._viewer.layers.append(layer)
 
-    def _remove(self, key: str) -> None:
-        layer = self._layers.pop(key)
-        if layer in self._viewer.layers:
-            self._viewer.layers.remove(layer)
+    def _rename(self, old: str, new: str) -> None:
+        self._layers[new] = self._layers.pop(old)
+        self._layers[new].name = new
+        self._apply_shown(new)
+
+    def _remove(self, keys: list[str]) -> None:
+        removed = [self._layers.pop(key, None) for key in keys]
+        present = [layer for layer in removed if layer in self._viewer.layers]
+        if present:
+            with self._viewer.layers.batched_update():  # one garbage collection for all
+                for layer in present:
+                    self._viewer.layers.remove(layer)
+
+    def _choose(self, tag: str) -> None:
+        """Make another tag the chosen one, shown as the one before was."""
+        self.tag = tag
+        for key in (CAM + tag, REFINED_CAM + tag):
+            self._apply_shown(key)
+
+    def _arrange(self, keys: list[str]) -> None:
+        """Bring layers into the given order, from bottom to top, where they lie now."""
+        layers = self._viewer.layers
+        wanted = [self._layers[key] for key in keys]
+        places = sorted(layers.index(layer) for layer in wanted)
+        for place, layer in zip(places, wanted, strict=True):
+            layers.move(layers.index(layer), place)
 
     def _role(self, key: str) -> str:
         for kind in (CAM, REFINED_CAM):
@@ -126,7 +163,10 @@ class LayerStack:
         return key
 
     def _remember_shown(self) -> None:
-        """Note the user's choices in the layer list."""
+        """Note the user's choices in the layer list, and forget what was deleted there."""
+        for key, layer in list(self._layers.items()):
+            if key != MASK and layer not in self._viewer.layers:
+                del self._layers[key]
         roles: dict[str, bool] = {}
         for key, layer in self._layers.items():
             role = self._role(key)
@@ -145,6 +185,18 @@ class LayerStack:
             layers.append(mask)
         layers.move(layers.index(mask), len(layers))
         layers.selection.active = mask
+
+
+def _map_layer(key: str, values: NDArray[np.float32], placement: dict[str, Any]) -> Image:
+    return Image(
+        values,
+        name=key,
+        colormap=heat_colormap(),
+        contrast_limits=(0, 1),
+        blending="translucent",
+        interpolation2d="linear",
+        **placement,
+    )
 
 
 def _roles_in_view(view: View) -> dict[str, bool]:

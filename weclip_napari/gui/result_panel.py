@@ -130,7 +130,7 @@ def _make_table() -> QTableWidget:
 def _cells(result: TagResult) -> list[QTableWidgetItem]:
     swatch = QPixmap(12, 12)
     swatch.fill(QColor(*result.label_class.color))
-    numbers = [f"{result.score:.2f}", f"{result.share:.1%}", SOURCES[result.branch]]
+    numbers = [f"{result.score:.1%}", f"{result.share:.1%}", SOURCES[result.branch]]
     items = [QTableWidgetItem(QIcon(swatch), result.label_class.name)]
     items += [QTableWidgetItem(text) for text in numbers]
     for item in items[1:3]:
