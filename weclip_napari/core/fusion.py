@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,14 +12,13 @@ import torch.nn.functional as F
 from weclip_napari.core.postprocess import dense_crf, resize
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
-_DIRECT_PIXELS = 1 << 22
-_BAND_ROWS = 256
+_DECIDED_PIXELS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ class Branch:
     ids: tuple[int, ...]
     logits: bool = False
 
+    def enlarged(self, size: tuple[int, int]) -> Tensor:
+        """Return the scores resized to (c, *size)."""
+        return resize(self.scores[None], size)[0]
+
     def probabilities(self, scores: Tensor) -> Tensor:
         """Turn scores of this branch, resized or not, into probabilities."""
         if self.logits:
@@ -50,7 +54,8 @@ class Branch:
 def label_map(branches: Sequence[Branch], thresholds: Tensor, size: tuple[int, int]) -> Tensor:
     """Decide every pixel.
 
-    The first branch decides; where it sees background, the next one may put its tags.
+    The first branch decides; where it sees background, the next one may put its tags. A very
+    large map is decided in small squares of pixels.
 
     Parameters
     ----------
@@ -66,9 +71,12 @@ def label_map(branches: Sequence[Branch], thresholds: Tensor, size: tuple[int, i
     Tensor
         (H, W) uint8: 0 background, i + 1 for tag i.
     """
-    bands = zip(*(_enlarged(branch.scores, size) for branch in branches), strict=True)
-    parts = [_decide(branches, band, thresholds)[0].to(torch.uint8) for band in bands]
-    return torch.cat(parts)
+    square = math.ceil(math.sqrt(size[0] * size[1] / _DECIDED_PIXELS))
+    decided = (math.ceil(size[0] / square), math.ceil(size[1] / square))
+    labels, _ = _first_found([_labels(b, b.enlarged(decided), thresholds) for b in branches])
+    if decided == size:
+        return labels
+    return F.interpolate(labels[None, None], size=size, mode="nearest-exact")[0, 0]
 
 
 def uncertainty(
@@ -78,9 +86,13 @@ def uncertainty(
 
     Computed at the size `canvas`, then resized to `size`.
     """
-    scores = [resize(branch.scores[None], canvas)[0] for branch in branches]
-    values = _decide(branches, scores, thresholds)[1]
-    return resize(values[None, None], size)[0, 0].clamp(0, 1)
+    scores = [branch.enlarged(canvas) for branch in branches]
+    labels = [_labels(b, s, thresholds) for b, s in zip(branches, scores, strict=True)]
+    best = [b.probabilities(s).topk(2, dim=0).values for b, s in zip(branches, scores, strict=True)]
+    _, decider = _first_found(labels)
+    doubt = torch.stack([1 - (first - second) for first, second in best])
+    doubt = doubt.gather(0, decider[None])
+    return resize(doubt[None], size)[0, 0].clamp(0, 1)
 
 
 def sharpened(branch: Branch, image: NDArray[np.uint8]) -> Branch:
@@ -92,37 +104,27 @@ def sharpened(branch: Branch, image: NDArray[np.uint8]) -> Branch:
         If the optional package is not installed.
     """
     size = (image.shape[0], image.shape[1])
-    probabilities = branch.probabilities(resize(branch.scores[None], size)[0])
+    probabilities = branch.probabilities(branch.enlarged(size))
     scores = torch.from_numpy(dense_crf(image, probabilities.cpu().numpy()))
     return Branch(scores.to(branch.scores), branch.ids)
 
 
-def _decide(
-    branches: Sequence[Branch], scores: Sequence[Tensor], thresholds: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Return label ids and uncertainty at every pixel."""
-    labels, doubts = _decide_one(branches[0], scores[0], thresholds)
-    for branch, own_scores in zip(branches[1:], scores[1:], strict=True):
-        own, own_doubts = _decide_one(branch, own_scores, thresholds)
-        taken = (labels == 0) & (own > 0)
-        labels, doubts = torch.where(taken, own, labels), torch.where(taken, own_doubts, doubts)
-    return labels, doubts
+def _labels(branch: Branch, scores: Tensor, thresholds: Tensor) -> Tensor:
+    """Return one branch's decision, (H, W) uint8."""
+    index = scores.max(dim=0).indices  # several times as fast as argmax
+    labels = torch.tensor(branch.ids, dtype=torch.uint8, device=scores.device)[index]
+    if thresholds.any():
+        floor = torch.cat([thresholds.new_zeros(1), thresholds])[labels.long()]
+        labels[branch.probabilities(scores).amax(dim=0) < floor] = 0
+    return labels
 
 
-def _decide_one(branch: Branch, scores: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    probabilities = branch.probabilities(scores)
-    best, index = probabilities.topk(2, dim=0)
-    labels = torch.tensor(branch.ids, device=scores.device)[index[0]]
-    floor = torch.cat([thresholds.new_zeros(1), thresholds])[labels]
-    return torch.where(best[0] < floor, 0, labels), 1 - (best[0] - best[1])
-
-
-def _enlarged(scores: Tensor, size: tuple[int, int]) -> Iterator[Tensor]:
-    """Resize (c, h, w) bilinearly to `size`, in bands of rows if the result is large."""
-    height, width = size
-    if height * width <= _DIRECT_PIXELS:
-        yield resize(scores[None], size)[0]
-        return
-    rows = resize(scores[None], (height, scores.shape[-1]))
-    for band in torch.split(rows, _BAND_ROWS, dim=2):
-        yield resize(band, (band.shape[2], width))[0]
+def _first_found(labels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the first label that is not background, and which branch it is from (or the first)."""
+    found = labels[0]
+    decider = torch.zeros_like(found, dtype=torch.long)
+    for number, own in enumerate(labels[1:], start=1):
+        taken = (found == 0) & (own > 0)
+        found = torch.where(taken, own, found)
+        decider = torch.where(taken, number, decider)
+    return found, decider
