@@ -3,7 +3,7 @@
 ``python -m weclip_training.train_mini --clip DIR --out DIR`` takes the weights that
 ``weclip_training.pretrain_mini`` wrote and writes a whole model folder: configuration, CLIP,
 decoder, model card. Masks of training scenes are read for one purpose: to choose the two
-thresholds at which a single CAM is shown and scored.
+thresholds at which a single CAM is shown and scored. The card's figures are of held-out scenes.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -30,7 +31,9 @@ from weclip_napari.core.metrics import confusion_matrix, mean_iou
 from weclip_napari.core.mini import create_mini_clip, mini_model_config, mini_tokenizer
 from weclip_napari.core.model import WeclipModel
 from weclip_napari.core.storage import CLIP, save_model
-from weclip_napari.scenes import CLASSES, Scene, SceneGenerator
+from weclip_napari.evaluate import evaluate_dataset
+from weclip_napari.scenes import CLASSES, HELD_OUT_SEED, Scene, SceneGenerator, write_scenes
+from weclip_napari.session.dataset import read_dataset
 from weclip_training.config import TrainConfig
 from weclip_training.engine import train
 from weclip_training.pretrain_mini import PIXEL_MEAN, PIXEL_STD
@@ -136,8 +139,9 @@ def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -
     cam, refined = choose_thresholds(drawn[:200], builder, backbone.config.affinity)
     final = replace(backbone.config, cam_threshold=cam, refined_cam_threshold=refined)
     card = _card(clip_folder, scenes, config, (time.monotonic() - began) / 60)
-    architecture = mini_model_config()
-    save_model(out, WeclipModel(backbone, decoder, final, "embedded", architecture, card))
+    model = WeclipModel(backbone, decoder, final, "embedded", mini_model_config(), card)
+    card["figures"] = _figures(model)
+    save_model(out, model)
 
 
 def _card(clip_folder: Path, scenes: int, config: TrainConfig, minutes: float) -> dict[str, Any]:
@@ -153,6 +157,19 @@ def _card(clip_folder: Path, scenes: int, config: TrainConfig, minutes: float) -
             "config": asdict(config),
         },
         "thresholds": "best mIoU on 200 training scenes, the only use of masks",
+    }
+
+
+def _figures(model: WeclipModel, scenes: int = 200) -> dict[str, Any]:
+    """Score the model on held-out scenes; mIoU in percent, background included."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_scenes(folder, scenes, HELD_OUT_SEED)
+        report = evaluate_dataset(model, read_dataset(folder))
+    return {
+        "held-out scenes": f"{scenes} of seed {HELD_OUT_SEED}",
+        "tag_auc": report.tag_auc,
+        "miou": report.miou,
+        "per_class": report.per_class,
     }
 
 

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     from weclip_napari.core.model import WeclipModel
 
-SEED = 20261122
-"""Of the held-out scenes; training uses other seeds."""
 SHOWN = 12
 """Scenes whose proposals are written and shown."""
 HEADINGS = ("image", "CAM", "refined CAM", "proposal", "truth")
@@ -61,9 +59,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _draw(folder: Path, count: int) -> Dataset:
-    from weclip_napari.scenes import write_scenes
+    from weclip_napari.scenes import HELD_OUT_SEED, write_scenes
 
-    write_scenes(folder, count, SEED, progress=partial(progress, label="drawing"))
+    write_scenes(folder, count, HELD_OUT_SEED, progress=partial(progress, label="drawing"))
     return read_dataset(folder)
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
 
+HELD_OUT_SEED = 20261122
+"""Of the scenes on which the embedded model is scored; training draws from other seeds."""
+
 
 def write_scenes(
     folder: str | os.PathLike[str],
