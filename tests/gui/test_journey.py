@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from npe2 import PluginManifest
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication
 
-from weclip_napari.errors import UserError
 from weclip_napari.gui.engine import Engine
 from weclip_napari.gui.launch import DOCK_NAME, dock_annotator
 from weclip_napari.gui.widget import AnnotatorWidget
@@ -25,10 +25,7 @@ def predictor():
     from weclip_napari.core.checkpoint import load_model
     from weclip_napari.core.predictor import Predictor
 
-    try:
-        return Predictor(load_model("embedded"))
-    except UserError:
-        pytest.skip("the embedded weights are not built yet")
+    return Predictor(load_model("embedded"))
 
 
 @pytest.fixture
@@ -71,7 +68,8 @@ class Window:
         self.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def press(self, key, modifier=Qt.KeyboardModifier.NoModifier):
-        self.qtbot.keyClick(self.canvas, key, modifier)
+        target = QApplication.focusWidget() or self.viewer.window._qt_window
+        self.qtbot.keyClick(target, key, modifier)
 
     def propose(self, text):
         entry = self.widget.tag_panel.entry
@@ -230,6 +228,18 @@ def test_napari_opens_the_annotator_from_its_menu(make_napari_viewer, npe2pm):
     _, widget = viewer.window.add_plugin_dock_widget("weclip-napari", "Annotator")
     assert isinstance(widget, AnnotatorWidget)
     assert dock_annotator(viewer) is widget
+
+
+def test_a_window_with_unsaved_work_asks_before_it_closes(window, folder, monkeypatch):
+    window.widget.open_folder(folder)
+    (folder / "weclip_masks").write_text("in the way")
+    window.paint(20, 20, 1)
+    asked = []
+    monkeypatch.setattr(window.widget, "_may_lose_work", lambda: asked.append(1))
+    assert not window.viewer.window._qt_window.close()
+    assert asked
+    assert window.viewer.window._qt_window.isVisible()
+    (folder / "weclip_masks").unlink()
 
 
 def test_there_is_one_annotator_for_a_window(window):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Report = Callable[[str], None]
 
+EMBEDDED = "embedded"
+
 Branch = Literal["auto", "cam", "decoder"]
 AffinityKind = Literal["attention", "learned"]
 
@@ -50,7 +52,6 @@ class ModelInfo:
 
     name: str
     classes: tuple[str, ...]
-    is_embedded: bool
 
 
 class Engine:
@@ -66,7 +67,7 @@ class Engine:
         Makes the predictor from `spec`; replaced in tests.
     """
 
-    def __init__(self, spec: str = "embedded", load: Callable[[str], Predictor] | None = None):
+    def __init__(self, spec: str = EMBEDDED, load: Callable[[str], Predictor] | None = None):
         self.spec = spec
         self._load = load or _load_predictor
         self._lock = threading.Lock()
@@ -80,7 +81,7 @@ class Engine:
             return None
         model = self._predictor.model
         classes = model.decoder.config.classes if model.decoder is not None else ()
-        return ModelInfo(model.name, tuple(classes), self.spec == "embedded")
+        return ModelInfo(model.name, tuple(classes))
 
     def prepare(self, request: Request, report: Report) -> None:
         """Load the model and encode an image, so that proposals for it come at once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from weclip_napari.gui.engine import Engine
+from weclip_napari.gui.engine import EMBEDDED, Engine
 from weclip_napari.gui.widget import AnnotatorWidget
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def dock_annotator(viewer: napari.viewer.Viewer, engine: Engine | None = None) -
     return widget
 
 
-def open_annotator(folder: str | os.PathLike[str] | None = None, model: str = "embedded") -> None:
+def open_annotator(folder: str | os.PathLike[str] | None = None, model: str = EMBEDDED) -> None:
     """Open napari with the annotator and wait until the window is closed.
 
     Parameters

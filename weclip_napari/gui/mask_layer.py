@@ -62,8 +62,11 @@ class MaskLayer:
     @property
     def mask(self) -> NDArray[np.uint8]:
         """The mask as it is now, (H, W) uint8."""
+        data = np.asarray(self.layer.data)
+        if data.dtype == np.uint8:
+            return data
         # The layer list's menu can change the type; ids that no 8-bit mask holds become "ignore".
-        return np.clip(self.layer.data, 0, IGNORE).astype(np.uint8, copy=False)
+        return np.clip(data, 0, IGNORE).astype(np.uint8)
 
     def show_classes(self, classes: ClassTable) -> None:
         """Take over names and colours of the classes."""

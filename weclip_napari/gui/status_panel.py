@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from weclip_napari.gui.engine import EMBEDDED
 from weclip_napari.gui.image_table import COLORS, ERROR, SAVED, TODO, UNSAVED, image_state
 from weclip_napari.gui.tooltips import explain
 
@@ -67,17 +68,20 @@ class StatusPanel(QWidget):
         self.message.setVisible(bool(text))
 
     def _show_model(self) -> None:
-        info = self._annotator.engine.info
-        self.model.setText(model_text(info) if info else f"Model: {self._annotator.engine.spec}")
+        engine = self._annotator.engine
+        self.model.setText(model_text(engine.spec, engine.info))
 
 
-def model_text(info: ModelInfo) -> str:
-    """Tell what the model is and what it knows."""
-    if info.is_embedded:
+def model_text(spec: str, info: ModelInfo | None) -> str:
+    """Tell what the model is and, once it is loaded, what it knows."""
+    if spec == EMBEDDED:
+        classes = f" It knows: {', '.join(info.classes)}." if info else ""
         return (
             "Embedded model: it has only ever seen drawn scenes, so it does not understand "
-            f"photographs. It knows: {', '.join(info.classes)}."
+            f"photographs.{classes}"
         )
+    if info is None:
+        return f"Model: {spec}."
     if not info.classes:
         return f"Model: {info.name}. It has no decoder; masks come from the CAM."
     return (

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from qtpy.QtCore import QModelIndex
+    from qtpy.QtGui import QShowEvent
 
 
 class TagEntry(QLineEdit):
@@ -50,6 +51,11 @@ class TagEntry(QLineEdit):
         """Offer class names as completions."""
         self._known = tuple(dict.fromkeys(names))
         self._completer.setModel(QStringListModel(sorted(self._known), self._completer))
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Give the completions the window's looks; as a window of their own they have none."""
+        self._completer.popup().setStyleSheet(self.window().styleSheet())
+        super().showEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Let Enter take the picked completion, or propose when none is picked."""
