@@ -6,6 +6,7 @@ from weclip_napari.bench import bench_propose
 from weclip_napari.core.backbone import FrozenClip
 from weclip_napari.core.checkpoint import WeclipModel, random_model, tiny_architecture
 from weclip_napari.core.config import AffinityConfig, DecoderConfig, WeclipConfig
+from weclip_napari.core.fusion import Branch, uncertainty
 from weclip_napari.core.last_block import LastBlock
 from weclip_napari.core.par import PixelAdaptiveRefinement
 from weclip_napari.core.predictor import Predictor, Proposal
@@ -294,3 +295,12 @@ def test_bench_gives_its_figures() -> None:
     names = {"encode_ms", "cold_ms", "cold_over_encode", "retag_over_encode", "peak_mib"}
     assert figures.keys() == names
     assert all(value > 0 for value in figures.values())
+
+
+@pytest.mark.parametrize("channels", [2, 5])
+def test_uncertainty_is_the_missing_lead_of_the_best(channels: int) -> None:
+    scores = torch.rand(channels, 6, 7, generator=torch.Generator().manual_seed(0))
+    branch = Branch(scores, tuple(range(channels)))
+    best, second = (scores / scores.sum(dim=0)).topk(2, dim=0).values
+    doubt = uncertainty([branch], torch.zeros(channels - 1), (6, 7), (6, 7))
+    assert torch.allclose(doubt, 1 - (best - second), atol=1e-6)

@@ -107,7 +107,8 @@ def _weights(image: Tensor) -> Tensor:
             torch.sub(neighbour[channel], centre, out=difference)
         scale = 1 / ((_deviation(differences) + 1e-8) * _SHARPNESS)
         logits.addcmul_(differences.mul_(scale), differences, value=-1 / len(image))
-    return torch.softmax(logits, dim=0).add_(_position_weights().to(image)[:, None, None])
+    weights = logits.sub_(logits.amax(dim=0)).exp_()  # a softmax in place
+    return weights.div_(weights.sum(dim=0)).add_(_position_weights().to(image)[:, None, None])
 
 
 def _deviation(values: Tensor) -> Tensor:
