@@ -5,12 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari._qt._qplugins._qnpe2 import _build_widgets_submenu_actions
 from npe2 import PluginManifest
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QLabel
 
 from weclip_napari.gui.engine import Engine
 from weclip_napari.gui.launch import DOCK_NAME, dock_annotator
+from weclip_napari.gui.tooltips import KEYS
 from weclip_napari.gui.widget import AnnotatorWidget
 from weclip_napari.scenes import write_scenes
 from weclip_napari.session.masks import read_mask
@@ -228,6 +230,20 @@ def test_napari_opens_the_annotator_from_its_menu(make_napari_viewer, npe2pm):
     _, widget = viewer.window.add_plugin_dock_widget("weclip-napari", "Annotator")
     assert isinstance(widget, AnnotatorWidget)
     assert dock_annotator(viewer) is widget
+
+
+def test_the_plugins_menu_has_a_submenu_with_the_annotator(make_napari_viewer, npe2pm):
+    manifest = PluginManifest.from_file(MANIFEST)
+    npe2pm.register(manifest)
+    submenus, actions = _build_widgets_submenu_actions(manifest)
+    assert [item.title for _, item in submenus] == ["WeCLIP for napari"]
+    assert [action.title for action in actions] == [
+        "Annotator (WeCLIP for napari)",
+        "Keys (WeCLIP for napari)",
+    ]
+    _, sheet = make_napari_viewer().window.add_plugin_dock_widget("weclip-napari", "Keys")
+    (label,) = sheet.findChildren(QLabel)
+    assert all(f"<b>{key}</b>" in label.text() for key in (*KEYS.values(), "Ctrl+Z"))
 
 
 def test_a_window_with_unsaved_work_asks_before_it_closes(window, folder, monkeypatch):

@@ -26,6 +26,7 @@ TOOLTIPS = {
     "save": "Save the mask now. It is also saved when you go on, every few seconds and on closing.",
     "undo": "Take back the last stroke or proposal (Ctrl+Z in the picture does the same).",
     "tags": "What the image shows, separated by commas. Enter proposes masks.",
+    "type_tags": "Go to the field of the tags and type.",
     "branch": (
         "Where the masks come from. Automatic: the decoder for the classes that it knows, the CAM "
         "for any other tag."
@@ -42,6 +43,7 @@ TOOLTIPS = {
     "view_refined": "Show that map after it spread along the affinity.",
     "view_affinity": "Show what belongs with the patch under the cursor.",
     "view_all": "Show image, CAM, refined CAM and proposal side by side.",
+    "next_view": "Show the mask, the CAM, the refined CAM, the affinity, and all, in turn.",
     "affinity_kind": "The affinity of CLIP's own attention, or the one that the decoder learned.",
     "model": "The model that proposes masks.",
     "saved": "Whether the mask of this image is on the disk.",

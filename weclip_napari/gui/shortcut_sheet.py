@@ -1,0 +1,44 @@
+"""A sheet of the annotator's keys: Plugins → WeCLIP for napari → Keys."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from weclip_napari.gui.tooltips import KEYS, TOOLTIPS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LABELS_LAYER = (
+    ("1", "Eraser"),
+    ("2", "Brush"),
+    ("3", "Polygon"),
+    ("4", "Fill"),
+    ("[ ]", "Smaller or larger brush"),
+    ("Ctrl+Z", "Take back the last stroke or proposal"),
+)
+"""What napari binds on a Labels layer and an annotator needs most."""
+
+
+class ShortcutSheet(QWidget):
+    """All keys, ours and those of napari's Labels layer, with what they do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        ours = [(key, TOOLTIPS[name]) for name, key in KEYS.items()]
+        sheet = QLabel(_table("Annotator", ours) + _table("Labels layer (napari)", _LABELS_LAYER))
+        sheet.setWordWrap(True)
+        sheet.setAlignment(Qt.AlignmentFlag.AlignTop)
+        QVBoxLayout(self).addWidget(sheet)
+
+
+def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:
+    cells = "".join(
+        f"<tr><td><b>{escape(key)}</b>&nbsp;&nbsp;</td><td>{escape(text)}</td></tr>"
+        for key, text in rows
+    )
+    return f"<h3>{escape(title)}</h3><table cellpadding='3'>{cells}</table>"
