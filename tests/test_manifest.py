@@ -40,7 +40,10 @@ def test_installed_plugin_is_discovered() -> None:
     manager = PluginManager()
     manager.discover()
     manifest = manager.get_manifest("weclip-napari")
-    assert [widget.display_name for widget in manifest.contributions.widgets or []] == ["Annotator"]
+    assert [widget.display_name for widget in manifest.contributions.widgets or []] == [
+        "Annotator",
+        "Keys",
+    ]
     assert [sample.key for sample in manifest.contributions.sample_data or []] == ["drawn_scenes"]
 
 
