@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from weclip_napari.core.decoder import DecoderOutput, WeclipDecoder
     from weclip_napari.core.model import WeclipModel
 
-_COARSE = 1.25
+COARSE = 1.25
+"""How much finer than the network's input the canvas may be and still be refined by it."""
 
 
 class EncodedImage:
@@ -93,7 +94,7 @@ class EncodedImage:
     def par(self) -> PixelAdaptiveRefinement:
         """The refinement on the canvas, led by the network's input unless that is too coarse."""
         guide = self._pixels
-        if max(self.canvas_size) > _COARSE * max(guide.shape[-2:]):
+        if max(self.canvas_size) > COARSE * max(guide.shape[-2:]):
             guide = self._model.backbone.preprocess(self.canvas)
         return PixelAdaptiveRefinement(guide, self.canvas_size)
 
