@@ -92,7 +92,7 @@ def test_edited_tags_are_as_good_as_a_fresh_start(model: WeclipModel) -> None:
 
 
 def test_synonyms_change_the_prompt_alone(predictor: Predictor) -> None:
-    proposal = predictor.propose(["disc", "ring"], synonyms={"disc": "cat"})
+    proposal = predictor.propose(["disc", "ring"], synonyms={"Disc": "cat", "ring": " "})
     as_cat = predictor.propose(["cat", "ring"])
     assert proposal.tags == ("disc", "ring")
     assert np.allclose(proposal.cam, as_cat.cam, atol=1e-6)
@@ -209,7 +209,7 @@ def test_a_tag_is_not_its_own_background(predictor: Predictor) -> None:
 def test_thresholds_turn_doubtful_pixels_to_background(predictor: Predictor) -> None:
     tags = ["disc", "zebra"]
     plain = predictor.propose(tags, branch="cam")
-    strict = predictor.propose(tags, branch="cam", thresholds={"zebra": 1.1})
+    strict = predictor.propose(tags, branch="cam", thresholds={"Zebra ": 1.1})
     assert (plain.label_map == 2).any()
     assert np.array_equal(strict.label_map, np.where(plain.label_map == 2, 0, plain.label_map))
     assert np.array_equal(strict.pseudo_label, plain.pseudo_label)

@@ -174,7 +174,7 @@ def network_input(model: WeclipModel, image: NDArray[np.uint8]) -> Tensor:
 
 def _canvas(image: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
     if max(image.shape[:2]) <= long_side:
-        return image
+        return image.copy()
     height, width = long_side_size(image.shape[0], image.shape[1], long_side)
     size = (max(width, 1), max(height, 1))
     resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=3)

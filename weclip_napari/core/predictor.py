@@ -8,10 +8,11 @@ import numpy as np
 import torch
 
 from weclip_napari.core.cam_branch import CamBranch, CamEvidence, Words
-from weclip_napari.core.classes import ClassSet, published_entry
+from weclip_napari.core.classes import ClassSet
 from weclip_napari.core.encoded_image import EncodedImage, decoder_of
 from weclip_napari.core.fusion import Branch, label_map, sharpened, uncertainty
 from weclip_napari.core.proposal import Proposal
+from weclip_napari.core.typed_tags import look_up, prompt_words, tidy
 from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:
@@ -109,20 +110,17 @@ class Predictor:
             If there are no tags, if only the decoder may answer but does not know a tag or does
             not exist, or if the dense CRF is not installed.
         """
-        tags = _required(tags)
+        tags = tidy(tags)
         branches = self._branches(tags, branch)
         encoded, config = self._image(), self.model.config
-        words = [_words(tag, synonyms or {}) for tag in tags]
+        words = [prompt_words(tag, synonyms) for tag in tags]
         power = config.background_power if background_power is None else background_power
         cams = self._cam_evidence(encoded, words, power)
-        logits = None
-        if branch != "cam" and self.model.decoder is not None:
-            mirrored = config.flip if flip is None else flip
-            logits = encoded.logits(tuple(scales or config.scales), flip=mirrored)
+        logits = None if branch == "cam" else self._logits(scales, flip)
         sources = self._sources(tags, branches, cams.scores, logits)
         if crf:
             sources = [sharpened(source, encoded.canvas) for source in sources]
-        floors = cams.scores.new_tensor([(thresholds or {}).get(tag, 0.0) for tag in tags])
+        floors = cams.scores.new_tensor([look_up(thresholds, tag, 0.0) for tag in tags])
         size = encoded.image_size
         pseudo = Branch(cams.scores, tuple(range(len(tags) + 1)))
         return Proposal(
@@ -150,7 +148,7 @@ class Predictor:
         """
         if not names:
             return {}
-        vectors = self._cams.embed([_words(name, {}) for name in names])
+        vectors = self._cams.embed([prompt_words(name) for name in names])
         cosines = vectors @ self._image().block.feature
         return dict(zip(names, cosines.tolist(), strict=True))
 
@@ -199,6 +197,14 @@ class Predictor:
                     f"Use branch 'auto' or 'cam', or one of its classes: {', '.join(names)}."
                 )
         return tuple("decoder" if tag in self._decoded else "cam" for tag in tags)
+
+    def _logits(self, scales: Sequence[float] | None, flip: bool | None) -> Tensor | None:
+        """Return the decoder's logits, (C + 1, h, w), if there is a decoder."""
+        if self.model.decoder is None:
+            return None
+        config = self.model.config
+        mirrored = config.flip if flip is None else flip
+        return self._image().logits(tuple(scales or config.scales), flip=mirrored)
 
     def _cam_evidence(self, encoded: EncodedImage, words: list[Words], power: float) -> CamEvidence:
         """Keep the last evidence: thresholds, branches and scales change without it."""
@@ -251,24 +257,7 @@ class Predictor:
         return tuple(notes)
 
 
-def _required(tags: Sequence[str]) -> tuple[str, ...]:
-    """Strip tags and drop empty and repeated ones.
-
-    Raises
-    ------
-    UserError
-        If none is left.
-    """
-    by_key = {tag.strip().casefold(): tag.strip() for tag in reversed(tags) if tag.strip()}
-    if not by_key:
-        raise UserError("no tags: name at least one thing that the image shows, such as 'dog'.")
-    return tuple(reversed(by_key.values()))
-
-
-def _words(tag: str, synonyms: Mapping[str, str]) -> Words:
-    return (synonyms[tag],) if tag in synonyms else published_entry(tag).prompts
-
-
 def _array(values: Tensor) -> NDArray[Any]:
-    array: NDArray[Any] = values.cpu().numpy()
+    """Return a copy, so that nobody can change what is kept for later proposals."""
+    array: NDArray[Any] = values.cpu().numpy().copy()
     return array
