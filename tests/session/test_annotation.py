@@ -115,3 +115,32 @@ def test_a_full_disk_keeps_the_mask_before(store, annotation, tmp_path, monkeypa
         store.save(image, Annotation(1 - annotation.mask, annotation.human, ()))
     monkeypatch.undo()
     np.testing.assert_array_equal(store.load(image, SIZE).mask, annotation.mask)
+
+
+@pytest.mark.parametrize(
+    ("tags", "kept"), [(None, ()), ("dog", ()), (5, ()), (["dog", 3], ("dog",))]
+)
+def test_damaged_tags_do_not_hide_the_mask(store, annotation, tmp_path, tags, kept):
+    image = tmp_path / "a.png"
+    store.save(image, annotation)
+    sidecar = json.loads(store.sidecar_path(image).read_text())
+    store.sidecar_path(image).write_text(json.dumps(sidecar | {"tags": tags}))
+    assert store.load(image, SIZE).tags == kept
+
+
+def test_two_windows_on_a_folder_never_share_a_label_id(store, annotation, tmp_path):
+    other = AnnotationStore(tmp_path)
+    store.classes.ensure("dog")
+    store.save(tmp_path / "a.png", annotation)
+    other.classes.ensure("cat")
+    with pytest.raises(UserError, match="Label id 1 is 'cat' here.*1 as 'dog'"):
+        other.save(tmp_path / "b.png", annotation)
+    assert AnnotationStore(tmp_path).classes.names == ("dog",)
+
+
+def test_classes_of_another_window_are_taken_over(store, annotation, tmp_path):
+    other = AnnotationStore(tmp_path)
+    store.classes.ensure("dog")
+    store.save(tmp_path / "a.png", annotation)
+    other.save(tmp_path / "b.png", annotation)
+    assert AnnotationStore(tmp_path).classes.names == ("dog",)

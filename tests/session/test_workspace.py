@@ -85,3 +85,24 @@ def test_tags_and_classes_of_a_data_set_are_taken_over(folder):
 def test_an_empty_folder_says_what_to_do(tmp_path):
     with pytest.raises(UserError, match="no images"):
         Workspace(tmp_path)
+
+
+def test_a_proposal_that_a_person_erased_is_work_to_keep(folder):
+    workspace = Workspace(folder)
+    image = workspace.open(0)
+    before, proposed = image.mask.copy(), np.ones_like(image.mask)
+    image.provenance.proposal_written(before, proposed)
+    assert workspace.is_dirty(proposed)
+    image.provenance.stroke_drawn()
+    assert workspace.is_dirty(before)
+    workspace.save(before, ("dog",))
+    assert workspace.open(0).provenance.human(before).all()
+
+
+def test_a_proposal_that_was_taken_back_leaves_nothing_to_keep(folder):
+    workspace = Workspace(folder)
+    image = workspace.open(0)
+    before = image.mask.copy()
+    image.provenance.proposal_written(before, np.ones_like(before))
+    image.provenance.undone(before)
+    assert not workspace.is_dirty(before)

@@ -119,7 +119,7 @@ class AnnotationStore:
         human = np.ones(size, bool)
         if sidecar.get("mask_sha256") == _digest(path):
             human = _decode_runs(sidecar.get("human_runs"), size)
-        return Annotation(mask, human, tuple(sidecar.get("tags", ())))
+        return Annotation(mask, human, _tags(sidecar.get("tags")))
 
     def save(self, image: Path, annotation: Annotation) -> Path:
         """Store an annotation and the class table, and read the mask back to be sure of it.
@@ -132,10 +132,12 @@ class AnnotationStore:
         Raises
         ------
         UserError
-            When a file cannot be written or does not read back as it was meant. What was stored
-            before is then still there or was replaced by a whole new file.
+            When a file cannot be written or does not read back as it was meant, or another
+            window has given label ids of ours to other classes. What was stored before is then
+            still there or was replaced by a whole new file.
         """
         path = self.mask_path(image)
+        self.classes.take_over(read_class_table(self.class_path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_class_table(self.class_path, self.classes)
@@ -178,6 +180,10 @@ class AnnotationStore:
                 "Update the plugin."
             )
         return dict(content)
+
+
+def _tags(stored: Any) -> tuple[str, ...]:
+    return tuple(tag for tag in stored if isinstance(tag, str)) if isinstance(stored, list) else ()
 
 
 def _digest(path: Path) -> str:

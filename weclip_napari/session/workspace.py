@@ -112,12 +112,15 @@ class Workspace:
         return self.current
 
     def is_dirty(self, mask: Mask) -> bool:
-        """Whether the open image's mask differs from what is stored for it."""
+        """Whether the open image's mask differs from what is stored for it.
+
+        Where nothing is stored, a mask that a person emptied is still work to keep.
+        """
         if self.current is None:
             return False
-        if self._saved is None:
-            return bool(mask.any())
         human = self.current.provenance.human(mask)
+        if self._saved is None:
+            return bool(mask.any() or human.any())
         return not (
             np.array_equal(mask, self._saved.mask) and np.array_equal(human, self._saved.human)
         )
