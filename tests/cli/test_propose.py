@@ -60,6 +60,14 @@ def test_label_ids_stay_the_same_over_runs(propose: Run, images: Path, tmp_path:
     assert (tmp_path / "out" / "classes.txt").read_text() == "star\ncat\n"
 
 
+def test_upper_and_lower_case_are_one_class(propose: Run, dataset: Path, tmp_path: Path) -> None:
+    code, _, err = propose(dataset, "--tag", "Star", "zebra", "star")
+    assert code == 0, err
+    assert (tmp_path / "out" / "classes.txt").read_text() == "disc\nring\nstar\nzebra\n"
+    scores = json.loads((tmp_path / "out" / "scores" / "0.json").read_text())
+    assert {tag["name"].lower(): tag["label"] for tag in scores["tags"]} == {"star": 3, "zebra": 4}
+
+
 def test_label_ids_are_those_of_a_data_set(propose: Run, dataset: Path, tmp_path: Path) -> None:
     code, _, err = propose(dataset, "--tags", dataset / "tags.csv")
     assert code == 0, err

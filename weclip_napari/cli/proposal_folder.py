@@ -56,18 +56,24 @@ class ProposalFolder:
     def set_classes(self, known: Sequence[str], tags: Iterable[str]) -> None:
         """Settle the label ids and write ``classes.txt``.
 
-        Ids of an earlier run stay; then come the classes in `known`, then new tags by name.
+        Ids of an earlier run stay; then come the classes in `known`, then new tags by name. Upper
+        and lower case are one class, as for the model.
         """
         path = self.out / CLASSES
         earlier = read_classes(path) if path.exists() else ()
-        names = list(dict.fromkeys([*earlier, *known, *sorted(set(tags))]))
+        labels = {name.casefold(): label for label, name in enumerate(earlier, start=1)}
+        names = list(earlier)
+        for name in (*known, *sorted(set(tags))):
+            if name.casefold() not in labels:
+                names.append(name)
+                labels[name.casefold()] = len(names)
         if len(names) >= IGNORE:
             raise UserError(
                 f"{len(names)} classes are more than a mask's 254; use fewer tags a run."
             )
         self.out.mkdir(parents=True, exist_ok=True)
         write_text_atomically(path, "".join(f"{name}\n" for name in names))
-        self._labels = {name: label for label, name in enumerate(names, start=1)}
+        self._labels = labels
 
     def write(self, image: Path, pixels: NDArray[np.uint8], proposal: Proposal, model: str) -> None:
         """Write the overlays, scores and mask of an image."""
@@ -94,7 +100,7 @@ class ProposalFolder:
             "tags": [
                 {
                     "name": tag,
-                    "label": self._labels[tag],
+                    "label": self._labels[tag.casefold()],
                     "score": float(proposal.scores[index]),
                     "branch": proposal.branches[index],
                     "pixels": int(counts[index + 1]),
@@ -108,7 +114,7 @@ class ProposalFolder:
         """Return the proposal's mask in label ids of ``classes.txt``, (H, W), uint8."""
         table = np.arange(256, dtype=np.uint8)
         for index, tag in enumerate(proposal.tags):
-            table[index + 1] = self._labels[tag]
+            table[index + 1] = self._labels[tag.casefold()]
         mask: NDArray[np.uint8] = table[proposal.label_map]
         return mask
 
