@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.cli.helpers import Run
+from weclip_napari.core.storage import save_model
+from weclip_napari.core.untrained import random_model
 from weclip_napari.session.masks import read_mask, write_mask
 
 STAGES = {"cam", "refined_cam", "pseudo_label", "decoder", "decoder_untagged"}
@@ -51,9 +51,24 @@ def test_nothing_to_score(run: Run, dataset: Path, model_folder: Path) -> None:
     assert "has no image that can be scored" in err
 
 
-@pytest.mark.parametrize("name", ["tags.csv", "classes.txt"])
-def test_missing_parts(run: Run, dataset: Path, name: str) -> None:
-    (dataset / name).unlink()
-    code, out, err = run("evaluate", dataset, "--json")
+def test_missing_tags(run: Run, dataset: Path, model_folder: Path) -> None:
+    (dataset / "tags.csv").unlink()
+    code, out, err = run("evaluate", dataset, "--json", "--model", model_folder)
     assert (code, out) == (2, "")
-    assert f"{name}' does not exist" in err
+    assert "tags.csv' does not exist" in err
+
+
+def test_without_a_list_the_model_names_the_classes(
+    run: Run, dataset: Path, model_folder: Path, tmp_path: Path
+) -> None:
+    reports = []
+    for _ in range(2):
+        code, out, err = run("evaluate", dataset, "--json", "--model", model_folder)
+        assert code == 0, err
+        reports.append(json.loads(out)["miou"])
+        (dataset / "classes.txt").unlink(missing_ok=True)
+    assert reports[0] == reports[1]
+    save_model(tmp_path / "clip", random_model(classes=()))
+    code, out, err = run("evaluate", dataset, "--json", "--model", tmp_path / "clip")
+    assert (code, out) == (2, "")
+    assert "classes.txt' does not exist" in err

@@ -78,11 +78,27 @@ def test_images_folder(folder: Path) -> None:
     assert images_folder(folder / "images") == folder / "images"
 
 
+def test_masks_beside_the_images_are_no_images(folder: Path) -> None:
+    for name in ("classes.txt", "tags.csv"):
+        (folder / name).unlink()
+        assert images_folder(folder) == folder / "images"
+    (folder / "masks").rename(folder / "more")
+    assert images_folder(folder) == folder
+
+
+def test_without_a_class_list_the_given_classes_count(folder: Path) -> None:
+    assert read_dataset(folder, ("dog",)).classes == ("cat", "stop sign")
+    (folder / "classes.txt").unlink()
+    dataset = read_dataset(folder, ("cat", "stop sign"))
+    assert (len(dataset.examples), dataset.problems) == (2, ())
+
+
 def test_names_match_by_path_file_name_or_stem() -> None:
     top = Path("top")
     images = [top / "a.png", top / "x" / "a.png", top / "x" / "b.jpg", top / "café.png"]
     decomposed = unicodedata.normalize("NFD", "café.png")
     table = {"a.png": ("1",), "x/a.png": ("2",), "b": ("3",), decomposed: ("4",), "a": ("5",)}
     found, missing = match_tags(images, top, table)
+    assert match_tags(images, top, {"top/x/b.jpg": ("6",)}) == ({images[2]: ("6",)}, ())
     assert found == dict(zip(images, [("1",), ("2",), ("3",), ("4",)], strict=True))
     assert missing == ("a",)

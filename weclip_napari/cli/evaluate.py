@@ -27,7 +27,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     """Add the command to the parser."""
     parser = commands.add_parser("evaluate", help="score a model on a data set folder")
     parser.add_argument(
-        "folder", type=Path, metavar="DIR", help="with images/, masks/, tags.csv and classes.txt"
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="with images/, masks/, tags.csv; classes.txt or else the model names the label ids",
     )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_model_options(parser)
@@ -36,10 +39,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 def run(args: argparse.Namespace) -> int:
     """Score and print."""
-    dataset = read_dataset(args.folder)
     from weclip_napari.evaluate import evaluate_dataset
 
-    report = evaluate_dataset(load_model(args), dataset, partial(progress, label="scoring"))
+    model = load_model(args)
+    known = model.decoder.config.classes if model.decoder else ()
+    dataset = read_dataset(args.folder, known)
+    report = evaluate_dataset(model, dataset, partial(progress, label="scoring"))
     if args.json:
         print_json(report.to_json())
     else:

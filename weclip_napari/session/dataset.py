@@ -56,9 +56,13 @@ class Dataset:
 
 
 def images_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return where a folder keeps its images: ``images/`` in a data set, else the folder itself."""
+    """Return where a folder keeps its images: ``images/`` in a data set, else the folder itself.
+
+    It is a data set if masks, tags or classes lie beside ``images/``.
+    """
     top = Path(folder)
-    return top / IMAGES if (top / IMAGES).is_dir() and (top / CLASSES).is_file() else top
+    is_dataset = any((top / name).exists() for name in (MASKS, TAGS, CLASSES))
+    return top / IMAGES if is_dataset and (top / IMAGES).is_dir() else top
 
 
 def match_tags(
@@ -66,8 +70,8 @@ def match_tags(
 ) -> tuple[dict[Path, tuple[str, ...]], tuple[str, ...]]:
     """Give the tags of a table to the images they name.
 
-    A name may be the path from `folder`, the file name, or the file name without its ending; the
-    last two only where no other image shares it.
+    A name may be the path from `folder` or from the one above it, the file name, or the file name
+    without its ending; the last two only where no other image shares it.
 
     Returns
     -------
@@ -94,6 +98,7 @@ def _names(images: Sequence[Path], folder: Path) -> dict[str, Path]:
     spellings = (
         [image.stem for image in images],
         [image.name for image in images],
+        [image.relative_to(folder.parent).as_posix() for image in images],
         [image.relative_to(folder).as_posix() for image in images],
     )
     for spelling in spellings:
@@ -105,18 +110,27 @@ def _names(images: Sequence[Path], folder: Path) -> dict[str, Path]:
     return names
 
 
-def read_dataset(folder: str | os.PathLike[str]) -> Dataset:
+def read_dataset(folder: str | os.PathLike[str], classes: tuple[str, ...] = ()) -> Dataset:
     """Read what a data set folder holds, without opening images or masks.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    classes
+        What the label ids mean where the folder has no ``classes.txt``.
 
     Raises
     ------
     UserError
-        When the folder, its images, ``tags.csv`` or ``classes.txt`` are missing or unreadable.
+        When the folder, its images or ``tags.csv`` are missing or unreadable, or ``classes.txt``
+        is and there are no `classes`.
     """
     top = Path(folder)
     if not top.is_dir():
         raise UserError(f"'{top}' is not a folder; name a data set folder.")
-    classes = read_classes(top / CLASSES)
+    if not classes or (top / CLASSES).exists():
+        classes = read_classes(top / CLASSES)
     images = list_images(top / IMAGES)
     tags, missing = match_tags(images, top / IMAGES, read_tags(top / TAGS))
     problems = [f"{top / TAGS} names '{name}', which is not in {top / IMAGES}." for name in missing]
