@@ -5,7 +5,7 @@ import torch
 
 from weclip_napari.core.backbone import FrozenClip
 from weclip_napari.core.checkpoint import random_model, tiny_architecture
-from weclip_napari.core.config import WeclipConfig
+from weclip_napari.core.config import AffinityConfig, WeclipConfig
 from weclip_napari.errors import UserError
 
 
@@ -107,6 +107,12 @@ def test_fingerprint_tells_weights_apart() -> None:
     assert backbone_of().fingerprint == backbone_of().fingerprint
     other = random_model(seed=1, classes=()).backbone
     assert backbone_of().fingerprint != other.fingerprint
+
+
+def test_affinity_layers_beyond_the_tower_are_refused() -> None:
+    config = WeclipConfig(backbone="tiny", affinity=AffinityConfig(layers=(1, 4)))
+    with pytest.raises(UserError, match=r"layers \(1, 4\) .* 3 blocks of 'tiny'"):
+        random_model(config=config)
 
 
 def test_other_towers_are_refused() -> None:

@@ -126,6 +126,7 @@ def test_edited_config_wins(model: WeclipModel, tmp_path: Path) -> None:
     [
         ("{", r"config\.json is no description"),
         ("[]", r"config\.json is no description"),
+        ('{"format": 1, "config": {}, "backbone": ["ViT"]}', r"config\.json is no description"),
         ('{"format": 99, "config": {}}', r"config\.json was written by a newer"),
         ('{"format": 1, "config": {"colour": 1}}', r"config\.json: .*unknown key colour"),
     ],

@@ -66,7 +66,7 @@ class FrozenClip:
     Raises
     ------
     UserError
-        If the image tower is of another kind.
+        If the image tower is of another kind, or has not the blocks that `config` names.
     """
 
     def __init__(
@@ -77,6 +77,7 @@ class FrozenClip:
         device: torch.device,
     ) -> None:
         _check_supported(clip, config.backbone)
+        _check_layers(config, len(clip.visual.transformer.resblocks))
         self.clip = clip.to(device).float().eval().requires_grad_(False)
         self.visual: Any = clip.visual
         self.config = config
@@ -264,4 +265,13 @@ def _check_supported(clip: nn.Module, name: str) -> None:
         raise UserError(
             f"The image tower of {name!r} is not a plain vision transformer with a class token, "
             "which WeCLIP needs. Choose an open_clip ViT such as ViT-B-16-quickgelu or ViT-L-14."
+        )
+
+
+def _check_layers(config: WeclipConfig, depth: int) -> None:
+    layers = config.affinity.layers or ()
+    if max(layers, default=0) > depth:
+        raise UserError(
+            f"The affinity's layers {layers} are not all among the {depth} blocks of "
+            f"{config.backbone!r}. Check the checkpoint's JSON."
         )

@@ -98,7 +98,7 @@ class AffinityConfig(_JsonConfig):
         _require(self.variant in get_args(Variant), f"variant {self.variant!r}")
         _require(self.distance in get_args(Distance), f"distance {self.distance!r}")
         _require(min(self.last_mean, self.last_filter) >= 1, "the number of maps is under 1")
-        _require(self.layers is None or len(self.layers) > 0, "layers is empty")
+        _require(self.layers is None or min(self.layers, default=0) >= 1, f"layers {self.layers}")
 
 
 @dataclass(frozen=True)
@@ -184,6 +184,9 @@ class WeclipConfig(_JsonConfig):
         _require("{}" in self.template, f"template {self.template!r} has no {{}}")
         _require(len(self.background_words) > 0, "there are no background words")
         _require(len(self.scales) > 0 and min(self.scales) > 0, f"scales {self.scales}")
+        constants = (self.pixel_mean, self.pixel_std)
+        _require(all(len(values) == 3 for values in constants), "pixel constants are not of RGB")
+        _require(min(self.pixel_std) > 0, f"pixel_std {self.pixel_std}")
         _require(self.input_long_side >= 1 and self.par_long_side >= 1, "a side under 1 pixel")
 
     @classmethod

@@ -64,8 +64,8 @@ class Manifest:
         try:
             content = json.loads(text)
             newer = content["format"] > FORMAT
-            config, decoder = content["config"], content.get("decoder")
-            backbone, card = content.get("backbone", {}), content.get("card", {})
+            config, decoder = dict(content["config"]), dict(content.get("decoder") or {})
+            backbone, card = dict(content.get("backbone", {})), dict(content.get("card", {}))
         except (ValueError, KeyError, TypeError) as error:
             message = f"{origin} is no description of a checkpoint. Restore it or train again."
             raise UserError(message) from error
@@ -74,7 +74,7 @@ class Manifest:
         try:
             return cls(
                 WeclipConfig.from_json(config),
-                decoder and DecoderConfig.from_json(decoder),
+                DecoderConfig.from_json(decoder) if decoder else None,
                 backbone.get("architecture"),
                 backbone.get("fingerprint"),
                 card,

@@ -35,7 +35,7 @@ class PromptBank:
         """Return unit vectors (k, joint) of k words; only new ones run the text tower."""
         new = [word for word in dict.fromkeys(words) if word not in self._cache]
         if new:
-            prompts = [self.template.format(word) for word in new]
+            prompts = [self.template.replace("{}", word) for word in new]
             self._cache.update(zip(new, self._backbone.encode_text(prompts), strict=True))
         return torch.stack([self._cache[word] for word in words])
 
