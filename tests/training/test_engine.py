@@ -12,6 +12,7 @@ from weclip_training.views import ViewBuilder
 from weclip_napari.core.checkpoint import random_model
 from weclip_napari.core.config import AffinityConfig, DecoderConfig
 from weclip_napari.core.decoder import WeclipDecoder
+from weclip_napari.errors import UserError
 
 CLASSES = ("cat", "dog")
 CONFIG = TrainConfig(steps=4, batch=2, seed=3)
@@ -132,3 +133,8 @@ def test_the_affinity_weight_counts(decoder_config, views, builder):
     config = replace(CONFIG, steps=1, affinity_weight=0.5)
     (event,) = train(fresh_decoder(decoder_config), views, builder, config)
     assert event.total == pytest.approx(event.segmentation + 0.5 * event.affinity, rel=1e-5)
+
+
+def test_training_on_nothing_is_refused(decoder_config, builder):
+    with pytest.raises(UserError, match="no images"):
+        next(train(fresh_decoder(decoder_config), [], builder, CONFIG))

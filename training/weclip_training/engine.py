@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from weclip_napari.core.losses import affinity_label, affinity_loss, segmentation_loss
+from weclip_napari.errors import UserError
 from weclip_training.schedule import make_optimizer, make_scheduler
 
 if TYPE_CHECKING:
@@ -68,7 +69,18 @@ def train(
     ------
     TrainStep
         After every optimiser step.
+
+    Raises
+    ------
+    UserError
+        If there is not one view.
+
+    Notes
+    -----
+    Dropout draws from torch's global generator, which is seeded here.
     """
+    if not views:
+        raise UserError("There are no images to train on. Give at least one with its tags.")
     torch.manual_seed(config.seed)
     order = _batches(len(views), config)
     optimizer = make_optimizer(decoder, config.rate)

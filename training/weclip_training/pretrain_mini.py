@@ -1,6 +1,6 @@
 """Pre-train the embedded CLIP on drawn scenes, from image-level captions only.
 
-``python -m weclip_training.pretrain_mini --minutes 75 --out DIR`` draws the scenes, trains
+``python -m weclip_training.pretrain_mini --minutes 72 --out DIR`` draws the scenes, trains
 the text tower alone (under a minute), freezes it, then trains the image tower: close-ups of
 single objects first, full scenes and larger sizes later. No mask is read. On CPUs set
 ``OMP_WAIT_POLICY=passive``.
@@ -65,7 +65,7 @@ class PretrainConfig:
         Steps of the text tower's training before.
     """
 
-    minutes: float = 75.0
+    minutes: float = 72.0
     seed: int = 0
     scenes: int = 12000
     close_ups: int = 24000
@@ -73,10 +73,15 @@ class PretrainConfig:
     learning_rate: float = 1e-3
     text_steps: int = 250
 
+    def __post_init__(self) -> None:
+        """Refuse a run without a single step."""
+        if self.minutes <= 0:
+            raise ValueError(f"minutes must be positive, not {self.minutes}")
+
 
 @dataclass(frozen=True)
 class Progress:
-    """What a training step reports: share of the time spent, counts, losses, tag AUC."""
+    """What a training step reports: share of the time spent, counts, losses, seconds."""
 
     fraction: float
     step: int
@@ -136,10 +141,10 @@ class Pretraining:
         ]
 
     def start(self) -> None:
-        """Give the tower its structured start, from scenes of three sizes."""
+        """Give the tower its structured start, from the patches of 200 scenes."""
         generator = torch.Generator().manual_seed(self.config.seed)
-        pixels = torch.cat([self._pixels(self.scenes, np.arange(200), s) for s in (128, 128)])
-        start_tower(self.clip.visual, pixels, generator)
+        chosen = np.arange(min(200, len(self.scenes)))
+        start_tower(self.clip.visual, self._pixels(self.scenes, chosen, 128), generator)
 
     def steps(self) -> Iterator[Progress]:
         """Train until the time is over; yield after every step.

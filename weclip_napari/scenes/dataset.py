@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from weclip_napari.errors import UserError
 from weclip_napari.scenes.generator import REFERENCE_SIDE, SceneGenerator
 from weclip_napari.scenes.outlines import CLASSES
 from weclip_napari.session.atomic import write_text_atomically
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 HELD_OUT_SEED = 20261122
 """Of the scenes on which the embedded model is scored; training draws from other seeds."""
+TAGS, CLASS_NAMES = "tags.csv", "classes.txt"
+_SCENE = re.compile(r"scene_\d{4,}\.png")
 
 
 def write_scenes(
@@ -33,7 +37,7 @@ def write_scenes(
     Parameters
     ----------
     folder
-        Created if needed; files of the same names are replaced.
+        Created if needed. Scenes from an earlier call are replaced, all of them.
     count, seed, size
         How many scenes, and what :class:`SceneGenerator` takes.
     progress
@@ -43,10 +47,14 @@ def write_scenes(
     -------
     list of Path
         The image files, in order.
+
+    Raises
+    ------
+    UserError
+        If the folder holds a data set that is not of scenes.
     """
     root = Path(folder)
-    for name in ("images", "masks"):
-        (root / name).mkdir(parents=True, exist_ok=True)
+    _clear(root)
     generator = SceneGenerator(seed, size)
     images: list[Path] = []
     tags: dict[str, tuple[str, ...]] = {}
@@ -57,6 +65,19 @@ def write_scenes(
         write_mask(root / "masks" / path.name, scene.mask)
         tags[path.name] = scene.tags
         images.append(path)
-    write_tags(root / "tags.csv", tags)
-    write_text_atomically(root / "classes.txt", "".join(f"{name}\n" for name in CLASSES))
+    write_tags(root / TAGS, tags)
+    write_text_atomically(root / CLASS_NAMES, "".join(f"{name}\n" for name in CLASSES))
     return images
+
+
+def _clear(root: Path) -> None:
+    """Make the folders; remove scenes of an earlier call, and nothing else."""
+    earlier = [path for name in ("images", "masks") for path in (root / name).glob("*")]
+    foreign = [path for path in earlier if not _SCENE.fullmatch(path.name)]
+    if foreign or (not earlier and any((root / name).exists() for name in (TAGS, CLASS_NAMES))):
+        found = foreign[0].name if foreign else TAGS
+        raise UserError(f"'{root}' holds another data set ({found}). Name a new folder.")
+    for path in earlier:
+        path.unlink()
+    for name in ("images", "masks"):
+        (root / name).mkdir(parents=True, exist_ok=True)
