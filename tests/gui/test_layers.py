@@ -142,3 +142,11 @@ def test_the_affinity_follows_only_when_it_is_shown(viewer, stack, propose):
     assert viewer.layers["affinity"].data.max() == 1
     viewer.layers.remove("affinity")
     assert not stack.follows_cursor
+
+
+def test_a_proposal_survives_that_the_picture_was_deleted(viewer, stack, propose):
+    viewer.layers.remove("image")
+    propose("apple")
+    assert _names(viewer) == ["affinity", "CAM · apple", "refined CAM · apple", "proposal"]
+    _open(stack)
+    assert _names(viewer)[0] == "image"

@@ -106,6 +106,7 @@ class LayerStack:
             self._layers[IMAGE].data = pixels
         else:
             self._add(IMAGE, Image(pixels, name=IMAGE, rgb=True))
+            self._arrange([IMAGE, *self._map_keys()])
 
     def _show_map(self, key: str, values: NDArray[np.float32], size: tuple[int, ...]) -> None:
         placement = patch_placement(values.shape, size)
@@ -149,9 +150,12 @@ class LayerStack:
             self._apply_shown(key)
 
     def _arrange(self, keys: list[str]) -> None:
-        """Bring layers into the given order, from bottom to top, where they lie now."""
+        """Bring layers into the given order, from bottom to top, where they lie now.
+
+        Those that the user deleted are left out.
+        """
         layers = self._viewer.layers
-        wanted = [self._layers[key] for key in keys]
+        wanted = [self._layers[key] for key in keys if self._layers.get(key) in layers]
         places = sorted(layers.index(layer) for layer in wanted)
         for place, layer in zip(places, wanted, strict=True):
             layers.move(layers.index(layer), place)
