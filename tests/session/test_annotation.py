@@ -144,3 +144,19 @@ def test_classes_of_another_window_are_taken_over(store, annotation, tmp_path):
     store.save(tmp_path / "a.png", annotation)
     other.save(tmp_path / "b.png", annotation)
     assert AnnotationStore(tmp_path).classes.names == ("dog",)
+
+
+def test_a_class_is_known_to_other_windows_at_once(store, annotation, tmp_path):
+    other = AnnotationStore(tmp_path)
+    assert [store.ensure_class(name).id for name in ("dog", "bird")] == [1, 2]
+    assert other.ensure_class("cat").id == 3
+    assert other.ensure_class("Bird").id == 2
+    store.save(tmp_path / "a.png", annotation)
+    other.save(tmp_path / "b.png", annotation)
+    assert AnnotationStore(tmp_path).classes.names == ("dog", "bird", "cat")
+
+
+def test_a_class_is_there_though_it_cannot_be_stored(store, tmp_path):
+    (tmp_path / "weclip_masks").write_text("a file is in the way")
+    assert store.ensure_class("dog").id == 1
+    assert store.ensure_class("dog").id == 1

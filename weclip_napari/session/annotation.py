@@ -8,6 +8,7 @@ images never share a mask. ``classes.json`` names the label ids.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import os
 
     from numpy.typing import NDArray
+
+    from weclip_napari.session.class_table import LabelClass
 
     Mask = NDArray[np.uint8]
     Flags = NDArray[np.bool_]
@@ -76,6 +79,26 @@ class AnnotationStore:
     def class_path(self) -> Path:
         """Where the class table is stored."""
         return self.folder / MASK_FOLDER / CLASS_FILE
+
+    def ensure_class(self, name: str) -> LabelClass:
+        """Find a class by its name, or add and store it at once.
+
+        Other windows on the folder then know its label id before they give it to another class.
+        Where the table cannot be written, saving a mask will tell.
+
+        Raises
+        ------
+        UserError
+            When all label ids are taken, the stored table cannot be read, or it gives a label id
+            of ours to another class.
+        """
+        self.classes.take_over(read_class_table(self.class_path))
+        found = self.classes.find(name)
+        if found is None:
+            found = self.classes.ensure(name)
+            with contextlib.suppress(OSError):
+                self._write_classes()
+        return found
 
     def mask_path(self, image: Path) -> Path:
         """Where the mask of an image is stored."""
@@ -140,7 +163,7 @@ class AnnotationStore:
         self.classes.take_over(read_class_table(self.class_path))
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_class_table(self.class_path, self.classes)
+            self._write_classes()
             write_mask(path, annotation.mask)
             self._write_sidecar(image, annotation)
         except OSError as error:
@@ -151,6 +174,10 @@ class AnnotationStore:
         if not np.array_equal(read_mask(path), annotation.mask):
             raise UserError(f"{path} does not read back as it was written. Check the disk.")
         return path
+
+    def _write_classes(self) -> None:
+        self.class_path.parent.mkdir(parents=True, exist_ok=True)
+        write_class_table(self.class_path, self.classes)
 
     def _write_sidecar(self, image: Path, annotation: Annotation) -> None:
         content = {
