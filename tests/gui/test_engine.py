@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from weclip_napari.gui.engine import Request
+from weclip_napari.gui.engine import Engine, Request
 
 PIXELS = np.zeros((48, 64, 3), np.uint8)
 
@@ -69,3 +69,21 @@ def test_the_model_is_known_once_it_is_loaded(engine):
     engine.prepare(Request("a", PIXELS), lambda stage: None)
     assert engine.info.name
     assert engine.info.classes == ("apple", "star", "fish")
+
+
+def test_the_cursor_only_looks_up_what_was_prepared(engine, predictor, monkeypatch):
+    look_up, kinds = predictor.affinity_row, []
+    monkeypatch.setattr(
+        predictor, "affinity_row", lambda y, x, kind: kinds.append(kind) or look_up(y, x, kind)
+    )
+    engine.prepare(Request("a", PIXELS), lambda stage: None)
+    assert kinds == ["attention", "learned"]
+
+
+def test_a_model_without_decoder_is_prepared_too():
+    from weclip_napari.core.checkpoint import random_model
+    from weclip_napari.core.predictor import Predictor
+
+    engine = Engine(load=lambda spec: Predictor(random_model()))
+    engine.prepare(Request("a", PIXELS), lambda stage: None)
+    assert engine.affinity("a", 0, 0, "attention").shape == (6, 8)

@@ -31,7 +31,7 @@ class Request:
     Attributes
     ----------
     key
-        What tells the image from others, such as its path.
+        What tells the picture from others: a digest of its pixels.
     pixels
         The picture, (H, W, 3) uint8 RGB.
     tags
@@ -84,7 +84,7 @@ class Engine:
         return ModelInfo(model.name, tuple(classes))
 
     def prepare(self, request: Request, report: Report) -> None:
-        """Load the model and encode an image, so that proposals for it come at once.
+        """Load the model and encode an image, so that its proposals and affinity come at once.
 
         `report` is told each stage before it starts, and stops the work by raising.
         """
@@ -126,8 +126,16 @@ class Engine:
             report("Encoding the image")
             self._key = None
             self._predictor.set_image(request.pixels)
+            _relate_patches(self._predictor)
             self._key = request.key
         return self._predictor
+
+
+def _relate_patches(predictor: Predictor) -> None:
+    """Compute the affinities here, so that a moving cursor only looks up a row of them."""
+    predictor.affinity_row(0, 0, "attention")
+    if predictor.model.decoder is not None:
+        predictor.affinity_row(0, 0, "learned")
 
 
 def _load_predictor(spec: str) -> Predictor:
