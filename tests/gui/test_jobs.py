@@ -80,3 +80,25 @@ def test_a_newer_job_drops_the_result_of_the_older(runner, qtbot):
     may_go_on.set()
     qtbot.wait(100)
     assert results == ["new"]
+
+
+def test_a_result_waits_as_long_as_it_has_to(qtbot):
+    waiting, results = [True], []
+    runner = JobRunner(lambda: bool(waiting))
+    runner.start(lambda report: "masks", results.append)
+    qtbot.wait(200)
+    assert runner.is_busy
+    assert not results
+    waiting.clear()
+    qtbot.waitUntil(lambda: results == ["masks"])
+    assert not runner.is_busy
+
+
+def test_a_waiting_result_can_still_be_cancelled(qtbot):
+    waiting = [True]
+    runner = JobRunner(lambda: bool(waiting))
+    runner.start(lambda report: "masks", lambda result: pytest.fail("no result was expected"))
+    qtbot.wait(100)
+    runner.cancel()
+    waiting.clear()
+    qtbot.wait(100)

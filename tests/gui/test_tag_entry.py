@@ -48,3 +48,12 @@ def test_a_picked_completion_replaces_the_last_tag_only(entry, qtbot):
     with qtbot.assertNotEmitted(entry.submitted):
         qtbot.keyClick(popup, Qt.Key.Key_Return)
     assert entry.text() == "cat, traffic light"
+
+
+def test_only_the_users_own_changes_count_as_edited(entry, qtbot):
+    seen = []
+    entry.edited.connect(lambda: seen.append(entry.tags))
+    entry.set_tags(["cat"])
+    assert not seen
+    qtbot.keyClicks(entry, "s")
+    assert seen == [("cats",)]

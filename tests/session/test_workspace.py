@@ -37,11 +37,11 @@ def test_an_opened_image_is_clean_until_it_is_painted(folder):
     image = workspace.open(0)
     assert image.pixels.shape == (6, 8, 3)
     assert image.size == (6, 8)
-    assert not workspace.is_dirty(image.mask)
+    assert not workspace.is_dirty(image.mask, image.tags)
     mask = _paint(workspace)
-    assert workspace.is_dirty(mask)
+    assert workspace.is_dirty(mask, ())
     workspace.save(mask, ())
-    assert not workspace.is_dirty(mask)
+    assert not workspace.is_dirty(mask, ())
 
 
 def test_saving_and_opening_again_brings_mask_tags_and_provenance_back(folder):
@@ -54,7 +54,7 @@ def test_saving_and_opening_again_brings_mask_tags_and_provenance_back(folder):
     assert np.array_equal(image.mask, mask)
     assert image.tags == ("dog",)
     assert np.array_equal(image.provenance.human(image.mask), mask == 3)
-    assert not workspace.is_dirty(image.mask)
+    assert not workspace.is_dirty(image.mask, image.tags)
 
 
 def test_an_unreadable_image_leaves_none_open(folder):
@@ -92,9 +92,9 @@ def test_a_proposal_that_a_person_erased_is_work_to_keep(folder):
     image = workspace.open(0)
     before, proposed = image.mask.copy(), np.ones_like(image.mask)
     image.provenance.proposal_written(before, proposed)
-    assert workspace.is_dirty(proposed)
+    assert workspace.is_dirty(proposed, ())
     image.provenance.stroke_drawn()
-    assert workspace.is_dirty(before)
+    assert workspace.is_dirty(before, ())
     workspace.save(before, ("dog",))
     assert workspace.open(0).provenance.human(before).all()
 
@@ -105,4 +105,32 @@ def test_a_proposal_that_was_taken_back_leaves_nothing_to_keep(folder):
     before = image.mask.copy()
     image.provenance.proposal_written(before, np.ones_like(before))
     image.provenance.undone(before)
-    assert not workspace.is_dirty(before)
+    assert not workspace.is_dirty(before, ())
+
+
+def test_tags_are_work_to_keep_even_without_a_mask(folder):
+    workspace = Workspace(folder)
+    image = workspace.open(0)
+    assert workspace.is_dirty(image.mask, ("dog",))
+    workspace.save(image.mask, ("dog",))
+    assert not workspace.is_dirty(image.mask, ("dog",))
+    assert workspace.is_dirty(image.mask, ())
+    again = Workspace(folder).open(0)
+    assert again.tags == ("dog",)
+    assert not again.provenance.human(again.mask).any()
+
+
+def test_a_file_that_was_replaced_is_told_apart(folder):
+    workspace = Workspace(folder)
+    before = workspace.open(0).digest
+    assert workspace.open(0).digest == before
+    Image.new("RGB", (6, 8), (1, 0, 0)).save(folder / "img1.png")  # the same bytes, turned
+    assert workspace.open(0).digest != before
+
+
+def test_tags_that_cannot_be_read_do_not_close_the_folder(folder):
+    (folder / "tags.csv").write_bytes(b"image,tags\nimg1.png,\xff\n")
+    workspace = Workspace(folder)
+    assert "tags.csv" in workspace.problem
+    assert len(workspace.images) == 3
+    assert workspace.open(0).tags == ()

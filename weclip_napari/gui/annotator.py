@@ -80,7 +80,7 @@ class Annotator(QObject):
         super().__init__(parent)
         self.engine = engine or Engine()
         self.layers = LayerStack(viewer)
-        self.jobs = JobRunner(self)
+        self.jobs = JobRunner(self._is_drawing, self)
         self.probe = AffinityProbe(viewer, self.layers, self._look_up_affinity)
         self.workspace: Workspace | None = None
         self.index = -1
@@ -102,7 +102,7 @@ class Annotator(QObject):
         """Whether the open image has unsaved changes."""
         if self.workspace is None or self.layers.mask is None:
             return False
-        return self.workspace.is_dirty(self.layers.mask.mask)
+        return self.workspace.is_dirty(self.layers.mask.mask, self.tags)
 
     def open_folder(self, folder: str | os.PathLike[str]) -> bool:
         """Open a folder at its first image without a mask, after saving the open image."""
@@ -115,7 +115,11 @@ class Annotator(QObject):
             return False
         self.workspace, self.index, self.unreadable = workspace, -1, {}
         self.folder_opened.emit()
-        return self.open_image(workspace.first_unsaved())
+        is_opened = self.open_image(workspace.first_unsaved())
+        if workspace.problem:
+            reason = self.unreadable.get(self.index, "")
+            self.failed.emit(f"{workspace.problem} {reason}".rstrip())
+        return is_opened
 
     def open_image(self, index: int) -> bool:
         """Open an image of the folder, after saving the one before.
@@ -145,6 +149,12 @@ class Annotator(QObject):
             return False
         return self.open_image(self.index + offset)
 
+    def type_tags(self, tags: tuple[str, ...]) -> None:
+        """Take over what the user typed; it is saved with the mask."""
+        if tags != self.tags:
+            self.tags = tags
+            self.dirty_changed.emit(self.is_dirty)
+
     def propose(self, tags: tuple[str, ...], branch: Branch = "auto") -> None:
         """Propose masks for the open image; the result arrives as `proposal_shown`."""
         if self.current is None:
@@ -153,7 +163,8 @@ class Annotator(QObject):
         if not tags:
             self.failed.emit("Type at least one tag, such as 'dog', then propose.")
             return
-        request = Request(str(self.current.path), self.current.pixels, tags, branch)
+        self.type_tags(tags)
+        request = Request(self.current.digest, self.current.pixels, tags, branch)
         self.jobs.start(lambda report: self.engine.propose(request, report), self._show_proposal)
 
     def show_view(self, view: View) -> None:
@@ -217,7 +228,7 @@ class Annotator(QObject):
         self.proposal_shown.emit([])
         self.image_opened.emit(self.index)
         self.dirty_changed.emit(False)
-        request = Request(str(image.path), image.pixels)
+        request = Request(image.digest, image.pixels)
         self.jobs.start(lambda report: self.engine.prepare(request, report), lambda _: None)
 
     def _show_unreadable(self, index: int, message: str) -> None:
@@ -233,11 +244,10 @@ class Annotator(QObject):
         assert self.workspace is not None  # noqa: S101
         assert self.layers.mask is not None  # noqa: S101
         try:
-            classes = [self.workspace.store.classes.ensure(tag) for tag in proposal.tags]
+            classes = [self.workspace.store.ensure_class(tag) for tag in proposal.tags]
         except UserError as error:
             self.failed.emit(str(error))
             return
-        self.tags = proposal.tags
         self.layers.mask.show_classes(self.workspace.store.classes)
         self.layers.show_proposal(proposal)
         ids = [label_class.id for label_class in classes]
@@ -252,7 +262,7 @@ class Annotator(QObject):
         if self.current is None:
             return None
         try:
-            return self.engine.affinity(str(self.current.path), y, x, self.affinity_kind)
+            return self.engine.affinity(self.current.digest, y, x, self.affinity_kind)
         except UserError as error:  # such as: nothing was learned without a decoder
             self.failed.emit(str(error))
             return None
@@ -262,6 +272,10 @@ class Annotator(QObject):
         if self.current is not None:
             height, width = self.current.size
             self.probe.show(height // 2, width // 2)
+
+    def _is_drawing(self) -> bool:
+        """Whether a stroke is being drawn: a proposal inside it would not be an undo step."""
+        return self.layers.mask is not None and self.layers.mask.is_being_drawn
 
     def _on_mask_changed(self) -> None:
         self.dirty_changed.emit(self.is_dirty)

@@ -11,7 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from weclip_napari.errors import UserError
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from weclip_napari.gui.engine import Report
 
 _log = logging.getLogger(__name__)
+
+HOLD_MS = 30
 
 
 class _CancelledError(Exception):
@@ -64,6 +66,12 @@ class _Job:
 class JobRunner(QObject):
     """Runs jobs off the GUI thread and passes on what the newest one says.
 
+    Parameters
+    ----------
+    must_wait
+        Whether results have to wait now, such as for the end of a stroke; the job then still runs
+        as far as anyone can tell, so it can be cancelled or replaced.
+
     Signals
     -------
     stage(str)
@@ -79,8 +87,11 @@ class JobRunner(QObject):
     busy_changed = Signal(bool)
     _told = Signal(object, str, object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(
+        self, must_wait: Callable[[], bool] = lambda: False, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
+        self._must_wait = must_wait
         self._current: _Job | None = None
         self._told.connect(self._on_told, Qt.ConnectionType.QueuedConnection)
 
@@ -122,6 +133,9 @@ class JobRunner(QObject):
             return
         if what == "stage":
             self.stage.emit(content)
+            return
+        if self._must_wait():
+            QTimer.singleShot(HOLD_MS, lambda: self._on_told(job, what, content))
             return
         self._current = None
         self.busy_changed.emit(False)

@@ -16,7 +16,7 @@ from weclip_napari.gui.layer_data import label_colormap, label_features
 from weclip_napari.session.masks import IGNORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -41,6 +41,11 @@ class MaskLayer:
         Names and colours of the label ids.
     on_change
         Called after each change of the mask.
+
+    Attributes
+    ----------
+    is_being_drawn
+        Whether a mouse button is down on it; only call `propose` when not.
     """
 
     def __init__(
@@ -52,10 +57,12 @@ class MaskLayer:
     ) -> None:
         self.layer = Labels(mask, name="proposal", opacity=OPACITY)
         self.provenance = provenance
+        self.is_being_drawn = False
         self._on_change = on_change
         self._is_proposing = False
         self.show_classes(classes)
         self.layer.events.paint.connect(self._on_paint)
+        self.layer.mouse_drag_callbacks.append(self._on_drag)
         self.layer.bind_key(_UNDO, self._on_undo_key, overwrite=True)
         self.layer.bind_key(_REDO, self._on_redo_key, overwrite=True)
 
@@ -101,6 +108,7 @@ class MaskLayer:
     def stop(self) -> None:
         """Follow the layer's changes no longer."""
         self.layer.events.paint.disconnect(self._on_paint)
+        self.layer.mouse_drag_callbacks.remove(self._on_drag)
         self.layer.bind_key(_UNDO, None)
         self.layer.bind_key(_REDO, None)
 
@@ -108,6 +116,16 @@ class MaskLayer:
         if not self._is_proposing:
             self.provenance.stroke_drawn()
             self._on_change()
+
+    def _on_drag(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Note how long a mouse button is down: napari ends the undo step when it goes up."""
+        self.is_being_drawn = True
+        try:
+            yield
+            while event.type == "mouse_move":
+                yield
+        finally:
+            self.is_being_drawn = False
 
     def _on_undo_key(self, layer: Labels) -> None:
         """Undo the last stroke or proposal."""

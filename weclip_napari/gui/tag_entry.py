@@ -24,9 +24,12 @@ class TagEntry(QLineEdit):
     -------
     submitted()
         Enter was pressed, and not to pick a completion.
+    edited()
+        The user changed the text.
     """
 
     submitted = Signal()
+    edited = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,7 +38,9 @@ class TagEntry(QLineEdit):
         self.setCompleter(self._completer)
         self.setPlaceholderText("Tags, such as: dog, person")
         self.setClearButtonEnabled(True)
+        self._is_showing = False
         self.returnPressed.connect(self.submitted)
+        self.textChanged.connect(self._on_text_changed)
         self._completer.popup().installEventFilter(self)
 
     @property
@@ -45,7 +50,9 @@ class TagEntry(QLineEdit):
 
     def set_tags(self, tags: Iterable[str]) -> None:
         """Show tags in place of what is typed."""
+        self._is_showing = True
         self.setText(", ".join(tags))
+        self._is_showing = False
 
     def set_known(self, names: Iterable[str]) -> None:
         """Offer class names as completions."""
@@ -69,6 +76,11 @@ class TagEntry(QLineEdit):
         else:
             self.submitted.emit()
         return True
+
+    def _on_text_changed(self) -> None:
+        """Tell of typing and, unlike Qt's `textEdited`, of picked completions."""
+        if not self._is_showing:
+            self.edited.emit()
 
 
 def _is_enter(event: QEvent) -> bool:

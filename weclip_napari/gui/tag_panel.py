@@ -42,6 +42,7 @@ class TagPanel(QWidget):
         self.stage = QLabel()
         self._lay_out()
         self.entry.submitted.connect(self.propose)
+        self.entry.edited.connect(lambda: annotator.type_tags(self.entry.tags))
         annotator.image_opened.connect(self._show_image)
         annotator.jobs.stage.connect(self.stage.setText)
         annotator.jobs.busy_changed.connect(self._show_busy)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,7 +46,7 @@ class OpenImage:
     provenance
         Who drew each pixel of the mask.
     tags
-        Its tags: the saved ones, else those of ``tags.csv``.
+        Its tags as they are known on disk: the saved ones, else those of ``tags.csv``.
     """
 
     path: Path
@@ -58,6 +60,13 @@ class OpenImage:
         """Height and width in pixels."""
         return self.mask.shape[0], self.mask.shape[1]
 
+    @cached_property
+    def digest(self) -> str:
+        """What tells the picture from any other, the same file with other content included."""
+        digest = hashlib.sha256(str(self.pixels.shape).encode())
+        digest.update(np.ascontiguousarray(self.pixels).data)
+        return digest.hexdigest()
+
 
 class Workspace:
     """A folder of images and their annotations.
@@ -70,7 +79,12 @@ class Workspace:
     Raises
     ------
     UserError
-        When the folder holds no images, or its classes or tags cannot be read.
+        When the folder holds no images, or its classes cannot be read.
+
+    Attributes
+    ----------
+    problem
+        Why the tags that came with the images are missing; empty when they are not.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -80,7 +94,12 @@ class Workspace:
         self.current: OpenImage | None = None
         for name in _listed_classes(Path(folder)):
             self.store.classes.ensure(name)
-        self._listed_tags = _listed_tags(Path(folder), self.folder, self.images)
+        self.problem = ""
+        self._listed_tags: dict[Path, tuple[str, ...]] = {}
+        try:
+            self._listed_tags = _listed_tags(Path(folder), self.folder, self.images)
+        except UserError as error:  # the images can be worked on without them
+            self.problem = str(error)
         self._saved: Annotation | None = None
 
     def name(self, index: int) -> str:
@@ -111,13 +130,15 @@ class Workspace:
         self.current = OpenImage(path, pixels, saved.mask.copy(), provenance, tags)
         return self.current
 
-    def is_dirty(self, mask: Mask) -> bool:
-        """Whether the open image's mask differs from what is stored for it.
+    def is_dirty(self, mask: Mask, tags: tuple[str, ...]) -> bool:
+        """Whether the open image's mask or tags differ from what is known on disk.
 
         Where nothing is stored, a mask that a person emptied is still work to keep.
         """
         if self.current is None:
             return False
+        if tags != self.current.tags:
+            return True
         human = self.current.provenance.human(mask)
         if self._saved is None:
             return bool(mask.any() or human.any())
@@ -138,7 +159,7 @@ class Workspace:
         human = self.current.provenance.human(mask)
         annotation = Annotation(mask.copy(), human, tags)
         path = self.store.save(self.current.path, annotation)
-        self._saved = annotation
+        self._saved, self.current.tags = annotation, tags
         return path
 
 
