@@ -1,6 +1,7 @@
 """The whole work in a real window: open, type, propose, look, correct, undo, go on, come back."""
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -19,15 +20,8 @@ from weclip_napari.session.masks import read_mask
 
 MANIFEST = Path(__file__).parents[2] / "napari.yaml"
 SIDE = 96
+TAGS = ("apple", "star", "zebra")
 TIMEOUT = 60_000
-
-
-@pytest.fixture(scope="module")
-def predictor():
-    from weclip_napari.core.checkpoint import load_model
-    from weclip_napari.core.predictor import Predictor
-
-    return Predictor(load_model("embedded"))
 
 
 @pytest.fixture
@@ -37,14 +31,39 @@ def scenes(tmp_path):
 
 
 @pytest.fixture
-def window(make_napari_viewer, engine, qtbot):
-    viewer = make_napari_viewer(show=True)
-    viewer.window.resize(1200, 900)
-    widget = dock_annotator(viewer, engine)
-    qtbot.waitExposed(widget)
-    yield Window(viewer, widget, qtbot)
-    widget.annotator.jobs.cancel()
-    qtbot.waitUntil(lambda: not widget.annotator.jobs.is_busy)
+def apple_scenes(tmp_path):
+    """Scenes as large as the model in the package has seen them, the first of an apple."""
+    write_scenes(tmp_path / "scenes", 3, seed=0)
+    return tmp_path / "scenes"
+
+
+@pytest.fixture
+def open_window(make_napari_viewer, qtbot):
+    opened = []
+
+    def open_window(engine):
+        viewer = make_napari_viewer(show=True)
+        viewer.window.resize(1200, 900)
+        widget = dock_annotator(viewer, engine)
+        qtbot.waitExposed(widget)
+        opened.append(Window(viewer, widget, qtbot))
+        return opened[-1]
+
+    yield open_window
+    for window in opened:
+        window.annotator.jobs.cancel()
+
+
+@pytest.fixture
+def window(open_window, engine):
+    """A window with random weights, which is quick."""
+    return open_window(engine)
+
+
+@pytest.fixture
+def trained_window(open_window):
+    """A window with the model in the package, which knows the drawn classes."""
+    return open_window(Engine())
 
 
 class Window:
@@ -83,28 +102,76 @@ class Window:
         with self.qtbot.waitSignal(self.annotator.proposal_shown, timeout=TIMEOUT):
             self.qtbot.keyClick(target, Qt.Key.Key_Return)
 
-    def paint(self, row, column, label):
-        """Click with the brush at a pixel of the image."""
+    def take_brush(self, label):
         layer = self.viewer.layers["proposal"]
         layer.mode, layer.selected_label, layer.brush_size = "paint", label, 6
+
+    def point(self, row, column):
+        """Where a pixel of the image lies in the canvas."""
         camera = self.viewer.scene.camera
         centre = np.array([self.canvas.height(), self.canvas.width()]) / 2
         y, x = centre + (np.array([row, column]) - camera.center[-2:]) * camera.zoom
-        self.qtbot.mouseMove(self.canvas, QPoint(round(x), round(y)))
-        self.qtbot.mouseClick(
-            self.canvas, Qt.MouseButton.LeftButton, pos=QPoint(round(x), round(y))
-        )
+        return QPoint(round(x), round(y))
+
+    def move(self, row, column):
+        self.qtbot.mouseMove(self.canvas, self.point(row, column))
+
+    def affinity_at(self, row, column):
+        """Move the cursor to a pixel of the image and look at the layer."""
+        self.move(row, column)
+        self.qtbot.wait(50)
+        return self.viewer.layers["affinity"].data.copy()
+
+    def paint(self, row, column, label):
+        """Click with the brush at a pixel of the image."""
+        self.take_brush(label)
+        self.move(row, column)
+        self.qtbot.mouseClick(self.canvas, Qt.MouseButton.LeftButton, pos=self.point(row, column))
 
 
-def test_the_journey_of_a_folder(window, scenes):
-    window.widget.open_folder(scenes)
+def _overlap(one, other):
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+
+
+@pytest.mark.parametrize(("branch", "least"), [("cam", 0.6), ("auto", 0.3)])
+def test_a_proposal_lies_on_the_object(trained_window, apple_scenes, branch, least):
+    window, panel = trained_window, trained_window.widget.tag_panel
+    window.widget.open_folder(apple_scenes)
+    panel.branch.setCurrentIndex(panel.branch.findData(branch))
+    window.propose("apple")
+    apple = window.annotator.workspace.store.classes.find("apple").id
+    truth = read_mask(apple_scenes / "masks" / "scene_0000.png")
+    assert _overlap(window.mask == apple, truth == apple) > least
+
+
+def test_the_journey_of_a_folder(trained_window, apple_scenes, monkeypatch):
+    window, engine, threads = trained_window, trained_window.annotator.engine, []
+    propose = engine.propose
+
+    def note_thread(*args):
+        threads.append(threading.current_thread())
+        return propose(*args)
+
+    monkeypatch.setattr(engine, "propose", note_thread)
+    window.widget.open_folder(apple_scenes)
     assert window.names() == ["image", "proposal"]
 
-    window.propose("apple, star, zebra")
-    assert window.names()[-1] == "proposal"
-    assert {"CAM · apple", "refined CAM · star", "affinity"} <= set(window.names())
+    window.propose(", ".join(TAGS))
+    assert threading.main_thread() not in threads
+    assert window.names() == [
+        "image",
+        "affinity",
+        *(f"{kind} · {tag}" for kind in ("CAM", "refined CAM") for tag in TAGS),
+        "proposal",
+    ]
     assert "zebra" in window.widget.status_panel.message.text()
     first = window.mask.copy()
+
+    window.click("view_affinity")
+    maps = [window.affinity_at(40, 40), window.affinity_at(150, 120)]
+    assert not np.array_equal(*maps)
+    assert np.array_equal(window.affinity_at(40, 40), maps[0])
+    window.click("view_mask")
 
     window.paint(40, 30, 9)
     assert window.mask[40, 30] == 9
@@ -123,7 +190,12 @@ def test_the_journey_of_a_folder(window, scenes):
     window.press(Qt.Key.Key_D)
     assert window.annotator.index == 1
     assert not window.mask.any()
-    masks = scenes / "images" / "weclip_masks"
+    masks = apple_scenes / "images" / "weclip_masks"
+    assert sorted(path.name for path in masks.iterdir()) == [
+        "classes.json",
+        "scene_0000.png.json",
+        "scene_0000.png.png",
+    ]
     assert np.array_equal(read_mask(masks / "scene_0000.png.png"), drawn)
     sidecar = json.loads((masks / "scene_0000.png.json").read_text())
     assert sidecar["tags"] == ["star"]
@@ -133,9 +205,65 @@ def test_the_journey_of_a_folder(window, scenes):
 
     window.press(Qt.Key.Key_A)
     assert np.array_equal(window.mask, drawn)
+    assert window.widget.tag_panel.entry.tags == ("star",)
     assert not window.annotator.is_dirty
     window.propose("apple")
     assert (window.mask[stroke] == 9).all()
+
+
+def test_typed_tags_are_saved_without_a_proposal(window, folder):
+    window.widget.open_folder(folder)
+    assert not window.annotator.is_dirty
+    window.qtbot.keyClicks(window.widget.tag_panel.entry, "zebra")
+    assert window.widget.status_panel.saved.text() == "● Unsaved changes"
+    window.click("next")
+    window.click("previous")
+    assert window.widget.tag_panel.entry.text() == "zebra"
+    assert not window.annotator.is_dirty
+
+
+def test_a_proposal_waits_for_the_end_of_a_stroke(window, scenes, monkeypatch):
+    jobs, asked = window.annotator.jobs, []
+    must_wait = jobs._must_wait
+    window.widget.open_folder(scenes)
+    window.qtbot.waitUntil(lambda: not jobs.is_busy, timeout=TIMEOUT)
+    monkeypatch.setattr(jobs, "_must_wait", lambda: asked.append(must_wait()) or asked[-1])
+    window.take_brush(9)
+    window.move(40, 30)
+    mouse = (window.canvas, Qt.MouseButton.LeftButton)
+    window.qtbot.mousePress(*mouse, pos=window.point(40, 30))
+    window.annotator.propose(("apple",))
+    window.qtbot.waitUntil(lambda: True in asked, timeout=TIMEOUT)
+    stroke = window.mask == 9
+    assert stroke.any()
+    assert not window.mask[~stroke].any()
+    with window.qtbot.waitSignal(window.annotator.proposal_shown, timeout=TIMEOUT):
+        window.qtbot.mouseRelease(*mouse, pos=window.point(40, 30))
+    assert window.mask[~stroke].any()
+    assert (window.mask[stroke] == 9).all()
+    window.annotator.undo()
+    assert np.array_equal(window.mask, np.where(stroke, 9, 0))
+    window.annotator.undo()
+    assert not window.mask.any()
+
+
+def test_a_file_that_was_replaced_is_encoded_anew(window, folder):
+    window.widget.open_folder(folder)
+    window.qtbot.waitUntil(lambda: not window.annotator.jobs.is_busy, timeout=TIMEOUT)
+    stages = []
+    window.annotator.jobs.stage.connect(stages.append)
+    for content in (folder / "img0.png", folder / "img2.png"):
+        (folder / "img0.png").write_bytes(content.read_bytes())
+        window.annotator.open_image(0)
+        window.qtbot.waitUntil(lambda: not window.annotator.jobs.is_busy, timeout=TIMEOUT)
+    assert stages == ["Encoding the image"]
+
+
+def test_a_damaged_list_of_tags_is_told_and_the_images_open(window, folder):
+    (folder / "tags.csv").write_bytes(b"image,tags\nimg0.png,\xff\n")
+    assert window.widget.open_folder(folder)
+    assert window.names() == ["image", "proposal"]
+    assert "tags.csv" in window.widget.status_panel.message.text()
 
 
 def test_an_unreadable_image_is_told_and_the_others_go_on(window, folder):
@@ -186,19 +314,19 @@ def test_a_result_for_an_image_left_behind_is_dropped(window, scenes):
     assert not window.mask.any()
 
 
-def test_the_affinity_follows_the_cursor(window, scenes):
-    window.widget.open_folder(scenes)
-    window.propose("apple")
-    window.click("view_affinity")
-    layer = window.viewer.layers["affinity"]
-    assert layer.visible
-    window.annotator.probe.show(5, 5)
-    before = layer.data.copy()
-    window.annotator.probe.show(60, 70)
-    assert not np.array_equal(layer.data, before)
+def test_closing_the_window_saves(window, folder, monkeypatch):
+    monkeypatch.setattr(AnnotatorWidget, "hideEvent", lambda widget, event: None)
+    window.widget.open_folder(folder)
+    window.paint(20, 20, 1)
+    qt_window, deletes = window.viewer.window._qt_window, Qt.WidgetAttribute.WA_DeleteOnClose
+    qt_window.setAttribute(deletes, False)  # the viewer's fixture closes it once more
+    assert qt_window.close()
+    qt_window.setAttribute(deletes, True)
+    assert not qt_window.isVisible()
+    assert read_mask(folder / "weclip_masks" / "img0.png.png")[20, 20] == 1
 
 
-def test_closing_the_window_saves(window, folder):
+def test_hiding_the_window_saves(window, folder):
     window.widget.open_folder(folder)
     window.paint(20, 20, 1)
     window.viewer.window._qt_window.hide()
