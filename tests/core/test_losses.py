@@ -74,3 +74,5 @@ def test_total_is_the_weighted_sum() -> None:
     losses = total_loss(LOGITS, affinity, labels(0, 1))
     assert losses.affinity > 0
     assert losses.total == losses.segmentation + 0.1 * losses.affinity
+    heavier = total_loss(LOGITS, affinity, labels(0, 1), weight=2)
+    assert heavier.total == losses.segmentation + 2 * losses.affinity

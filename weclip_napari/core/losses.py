@@ -107,7 +107,9 @@ def affinity_loss(affinity: Tensor, pairs: Tensor) -> Tensor:
     return (same + different) / 2
 
 
-def total_loss(logits: Tensor, affinity: Tensor, labels: Tensor) -> Losses:
+def total_loss(
+    logits: Tensor, affinity: Tensor, labels: Tensor, weight: float = AFFINITY_WEIGHT
+) -> Losses:
     """Compute all losses of a batch.
 
     Parameters
@@ -118,8 +120,10 @@ def total_loss(logits: Tensor, affinity: Tensor, labels: Tensor) -> Losses:
         A_f, (b, h * w, h * w).
     labels : Tensor
         (b, H, W) pseudo labels, 255 ignored; taken as constants.
+    weight : float
+        Of the affinity loss in the total.
     """
     grid = (logits.shape[2], logits.shape[3])
     segmentation = segmentation_loss(logits, labels)
     pairs = affinity_loss(affinity, affinity_label(labels, grid))
-    return Losses(segmentation, pairs, segmentation + AFFINITY_WEIGHT * pairs)
+    return Losses(segmentation, pairs, segmentation + weight * pairs)
