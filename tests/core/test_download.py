@@ -22,7 +22,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(CONTENT)))
+        if self.path != "/unmeasured":
+            self.send_header("Content-Length", str(len(CONTENT)))
         self.end_headers()
         self.wfile.write(CONTENT[:-1] if self.path == "/broken" else CONTENT)
 
@@ -85,6 +86,11 @@ def test_progress_hears_every_piece(source: Source) -> None:
     assert heard == sorted(heard)
 
 
+def test_server_that_does_not_tell_the_size(source: Source, server: str) -> None:
+    path = download(replace(source, url=f"{server}/unmeasured"), lambda *_: None)
+    assert path.read_bytes() == CONTENT
+
+
 def test_progress_may_cancel(source: Source) -> None:
     def cancel(source: Source, done: int, total: int) -> None:
         if done:
@@ -139,8 +145,17 @@ def test_files_fetched_by_open_clip_are_found(tmp_path: Path) -> None:
     source = source_of("ViT-B-16-quickgelu", "openai")
     clip_cache = tmp_path / "home" / ".cache" / "clip" / "ViT-B-16.pt"
     clip_cache.parent.mkdir(parents=True)
-    clip_cache.touch()
-    assert find_local(source) == clip_cache
+    clip_cache.write_bytes(CONTENT)
+    assert find_local(replace(source, sha256=DIGEST)) == clip_cache
+
+
+def test_damaged_files_are_passed_over(tmp_path: Path) -> None:
+    source = replace(source_of("ViT-B-16-quickgelu", "openai"), sha256=DIGEST)
+    source.target.parent.mkdir(parents=True)
+    source.target.write_bytes(CONTENT[:-1])
+    assert find_local(source) is None
+    source.target.write_bytes(CONTENT)
+    assert find_local(source) == source.target
 
 
 def test_files_in_the_hub_cache_are_found(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.request import urlopen
@@ -109,8 +110,12 @@ def source_of(name: str, tag: str) -> Source:
 
 
 def find_local(source: Source) -> Path | None:
-    """Return the file if it is on this machine, fetched by us, by hand or by open_clip."""
-    return next((path for path in _places(source) if path.is_file()), None)
+    """Return the file if it is on this machine, fetched by us, by hand or by open_clip.
+
+    Where the published hash is known, a file of another hash is passed over.
+    """
+    found = (path for path in _places(source) if path.is_file())
+    return next((path for path in found if _is_intact(path, source)), None)
 
 
 def instructions(source: Source) -> str:
@@ -173,6 +178,21 @@ class TerminalProgress:
             self._bar.close()
 
 
+def _is_intact(path: Path, source: Source) -> bool:
+    """Whether a file has the published hash, or none is known."""
+    if source.sha256 is None or path.name in HUB_FILES:
+        return True  # the hub's conversions of OpenAI's file have hashes of their own
+    status = path.stat()
+    return _sha256(path, status.st_size, status.st_mtime_ns) == source.sha256
+
+
+@cache
+def _sha256(path: Path, size: int, changed: int) -> str:
+    """Hash a file, once for as long as its size and time of change stay the same."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def _places(source: Source) -> Iterator[Path]:
     yield source.target
     if source.sha256:
@@ -201,13 +221,14 @@ def _complete(source: Source) -> Source:
 
 
 def _copy(response: HTTPResponse, file: BinaryIO, source: Source, progress: Progress) -> str:
-    total, done, digest = int(response.headers["Content-Length"]), 0, hashlib.sha256()
+    told = response.headers["Content-Length"]  # a server may leave it out
+    total, done, digest = int(told or source.size), 0, hashlib.sha256()
     progress(source, 0, total)
     while chunk := response.read(_CHUNK):
         file.write(chunk)
         digest.update(chunk)
         done += len(chunk)
         progress(source, done, total)
-    if done < total:
+    if told and done < total:
         raise OSError(f"the connection broke off after {done} of {total} bytes")
     return digest.hexdigest()
