@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.tags import format_tags, parse_tags, read_tags, write_tags
+from weclip_napari.session.tags import format_tags, parse_tag_cell, read_tags, write_tags
 
 
 @pytest.mark.parametrize(
@@ -19,8 +19,8 @@ from weclip_napari.session.tags import format_tags, parse_tags, read_tags, write
     ],
 )
 def test_typed_tags(text: str, tags: tuple[str, ...]) -> None:
-    assert parse_tags(text) == tags
-    assert parse_tags(format_tags(tags)) == tags
+    assert parse_tag_cell(text) == tags
+    assert parse_tag_cell(format_tags(tags)) == tags
 
 
 def test_round_trip(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def read_tags(path: str | os.PathLike[str]) -> dict[str, tuple[str, ...]]:
     table: dict[str, tuple[str, ...]] = {}
     try:
         for name, cell in _rows(path, _read_text(path)):
-            table[name] = unique([*table.get(name, ()), *parse_tags(cell)])
+            table[name] = unique([*table.get(name, ()), *parse_tag_cell(cell)])
     except csv.Error as error:
         raise UserError(f"'{path}' is not a CSV file ({error}); save it as CSV.") from error
     return table
@@ -59,14 +59,14 @@ def write_tags(path: str | os.PathLike[str], table: Mapping[str, Sequence[str]])
     write_text_atomically(path, text.getvalue())
 
 
-def parse_tags(text: str) -> tuple[str, ...]:
-    """Split what a person typed: at semicolons if there are any, else at spaces."""
+def parse_tag_cell(text: str) -> tuple[str, ...]:
+    """Split a cell of the tags file: at semicolons if there are any, else at spaces."""
     parts = text.split(";") if ";" in text else text.split()
     return unique(" ".join(part.split()) for part in parts)
 
 
 def format_tags(tags: Sequence[str]) -> str:
-    """Join tags so that `parse_tags` gives them back."""
+    """Join tags so that `parse_tag_cell` gives them back."""
     lone_with_space = len(tags) == 1 and " " in tags[0]
     return f"{tags[0]};" if lone_with_space else ";".join(tags)
 
