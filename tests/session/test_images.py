@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import struct
 import time
 from pathlib import Path
+from zlib import compress, crc32
 
 import numpy as np
 import pytest
@@ -100,6 +102,17 @@ def test_deep_images_are_stretched(tmp_path: Path, suffix: str, dtype: type) -> 
     Image.fromarray(ramp).save(tmp_path / f"a.{suffix}")
     image = read_image(tmp_path / f"a.{suffix}")
     assert image[..., 0].tolist() == [[0, 64], [128, 255]]
+
+
+def test_deep_colours_keep_their_upper_bits(tmp_path: Path) -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", 2, 1, 16, 2, 0, 0, 0)  # 2 x 1 pixels, RGB of 16 bits
+    row = b"\0" + struct.pack(">6H", 0, 255, 256, 1000, 32768, 65535)
+    data = chunk(b"IHDR", header) + chunk(b"IDAT", compress(row)) + chunk(b"IEND", b"")
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + data)
+    assert read_image(tmp_path / "a.png").tolist() == [[[0, 0, 1], [3, 128, 255]]]
 
 
 def test_flat_and_infinite_deep_images(tmp_path: Path) -> None:

@@ -98,8 +98,9 @@ def read_image(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
     """Read an image file as RGB.
 
     The orientation in the EXIF data is applied. Grey images become three equal channels, palettes
-    their colours. Transparent pixels are laid on white. Images of more than 8 bits a channel are
-    stretched from their own minimum to their own maximum. Of several pages the first is read.
+    their colours. Transparent pixels are laid on white. Grey images of more than 8 bits are
+    stretched from their own minimum to their own maximum; of colours of 16 bits the upper 8 are
+    kept. Of several pages the first is read.
 
     Parameters
     ----------
