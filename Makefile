@@ -8,8 +8,9 @@ export NAPARI_ENSURE_PLUGIN_MAIN_THREAD := 1
 setup:
 	@scripts/setup.sh --display
 
+# The demo opens a window at its end where there is a screen.
 demo:
-	@scripts/setup.sh
+	@scripts/setup.sh $(if $(CI),,$(if $(DISPLAY)$(WAYLAND_DISPLAY),--display))
 	@.venv/bin/weclip-napari demo
 
 test: setup
