@@ -72,6 +72,7 @@ def test_bench_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, err = run("bench", "propose")
     assert (code, out) == (0, "")
     assert "cold_over_encode: 1.5" in err
+    assert "prompts are encoded beforehand" in err
 
 
 def test_demo_writes_proposals_and_prints_scores(

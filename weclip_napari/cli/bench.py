@@ -29,5 +29,6 @@ def run_propose(args: argparse.Namespace) -> int:
     if args.json:
         print_json(figures)
     else:
+        say("the prompts are encoded beforehand; their encoding is in none of the times")
         say("\n".join(f"{name}: {value}" for name, value in figures.items()))
     return 0
