@@ -33,7 +33,7 @@ def proposal() -> Proposal:
         scores=np.array([0.5, 0.4], np.float32),
         pseudo_label=halves(1, 2).astype(np.uint8),
         decoder_logits=np.stack(logits),
-        uncertainty=np.zeros(SIZE, np.float32),
+        canvas_uncertainty=np.zeros(SIZE, np.float32),
         branches=("decoder", "decoder"),
         notes=(),
         grid=SIZE,

@@ -139,13 +139,6 @@ def test_no_tags(propose: Run, images: Path) -> None:
         assert (code, "no tags: name some by --tag" in err) == (2, True)
 
 
-def test_a_tag_that_the_decoder_does_not_know(propose: Run, images: Path) -> None:
-    code, _, err = propose(images, "--tag", "zebra", "--branch", "decoder")
-    assert code == 2
-    assert err.count("does not know zebra") == 3
-    assert f"error: {images / 'b3.png'}: " in err
-
-
 def test_tags_file_with_faults_still_does_the_rest(
     propose: Run, images: Path, tmp_path: Path
 ) -> None:
@@ -227,3 +220,22 @@ def test_output_that_cannot_be_written(run: Run, images: Path, model_folder: Pat
     assert code == 2
     assert str(images / "b3.png") in err
     assert "check the disk's free space" in err
+
+
+@pytest.mark.parametrize("scale", ["nan", "inf", "0", "-1"])
+def test_scales_must_be_positive(propose: Run, images: Path, scale: str) -> None:
+    code, _, err = propose(images, "--tag", "ring", f"--scales={scale}")
+    assert (code, "must be a positive number" in err) == (2, True)
+
+
+def test_a_device_that_cannot_compute(propose: Run, images: Path) -> None:
+    code, _, err = propose(images, "--tag", "ring", "--device", "meta")
+    assert (code, "Device 'meta' cannot be used" in err) == (2, True)
+
+
+def test_tags_unknown_to_the_decoder_are_refused_at_once(
+    propose: Run, images: Path, tmp_path: Path
+) -> None:
+    code, _, err = propose(images, "--tag", "ring", "zebra", "--branch", "decoder")
+    assert (code, err.count("does not know zebra")) == (2, 1)
+    assert not (tmp_path / "out").exists()

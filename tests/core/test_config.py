@@ -30,6 +30,7 @@ def test_configs_survive_json(config) -> None:
         (WeclipConfig, {"template": "a photo"}, "has no {}"),
         (WeclipConfig, {"background_words": []}, "no background words"),
         (WeclipConfig, {"scales": []}, r"scales \(\)"),
+        (WeclipConfig, {"scales": [float("nan")]}, r"scales \(nan,\)"),
         (WeclipConfig, {"pixel_mean": [0]}, "not of RGB"),
         (WeclipConfig, {"pixel_std": [1, 1, 0]}, "pixel_std"),
         (WeclipConfig, {"affinity": {"layers": [0, 1]}}, r"layers \(0, 1\)"),
@@ -67,3 +68,9 @@ def test_device_by_name() -> None:
     assert pick_device("cpu") == torch.device("cpu")
     with pytest.raises(UserError, match="'abacus'"):
         pick_device("abacus")
+
+
+@pytest.mark.parametrize("name", ["meta", "nonsense", "", "cuda:99"])
+def test_devices_that_cannot_compute(name: str) -> None:
+    with pytest.raises(UserError, match="cannot be used"):
+        pick_device(name)

@@ -8,6 +8,7 @@ from weclip_napari.core.checkpoint import WeclipModel, random_model, tiny_archit
 from weclip_napari.core.config import AffinityConfig, DecoderConfig, WeclipConfig
 from weclip_napari.core.fusion import Branch, uncertainty
 from weclip_napari.core.last_block import LastBlock
+from weclip_napari.core.network_input import network_input
 from weclip_napari.core.par import PixelAdaptiveRefinement
 from weclip_napari.core.predictor import Predictor, Proposal
 from weclip_napari.errors import UserError
@@ -302,5 +303,44 @@ def test_uncertainty_is_the_missing_lead_of_the_best(channels: int) -> None:
     scores = torch.rand(channels, 6, 7, generator=torch.Generator().manual_seed(0))
     branch = Branch(scores, tuple(range(channels)))
     best, second = (scores / scores.sum(dim=0)).topk(2, dim=0).values
-    doubt = uncertainty([branch], torch.zeros(channels - 1), (6, 7), (6, 7))
+    doubt = uncertainty([branch], torch.zeros(channels - 1), (6, 7))
     assert torch.allclose(doubt, 1 - (best - second), atol=1e-6)
+
+
+@pytest.mark.parametrize("antialias", [False, True])
+def test_blocks_are_averaged_only_if_configured(antialias: bool) -> None:
+    config = WeclipConfig(input_long_side=32, antialias=antialias)
+    backbone = random_model(config=config).backbone
+    image = image_of(64, 128)
+    averaged = image.reshape(16, 4, 32, 4, 3).astype(float).mean((1, 3)).round().astype(np.uint8)
+    expected = backbone.preprocess(averaged if antialias else image, (16, 32))
+    assert torch.allclose(network_input(backbone, image), expected, atol=0.05)
+
+
+@pytest.mark.parametrize("fine", [False, True])
+def test_canvas_guides_its_refinement_only_if_configured(
+    fine: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guides: list[tuple[int, ...]] = []
+    original = PixelAdaptiveRefinement.__init__
+
+    def noted(self, guide: torch.Tensor, size: tuple[int, int]) -> None:
+        guides.append(tuple(guide.shape[-2:]))
+        original(self, guide, size)
+
+    monkeypatch.setattr(PixelAdaptiveRefinement, "__init__", noted)
+    config = WeclipConfig(input_long_side=32, par_long_side=64, par_fine_guide=fine)
+    predictor = Predictor(random_model(config=config))
+    predictor.set_image(image_of(48, 64))
+    predictor.propose(["disc"])
+    assert guides == [(48, 64) if fine else (24, 32)]
+
+
+def test_narrow_images_keep_a_patch(model: WeclipModel) -> None:
+    predictor = Predictor(model)
+    predictor.set_image(image_of(20, 1500))
+    assert predictor._encoded.canvas_size == (8, 64)
+    proposal = predictor.propose(["disc"])
+    assert proposal.canvas_uncertainty.shape == (8, 64)
+    assert proposal.uncertainty.shape == proposal.label_map.shape == (20, 1500)
+    assert any("so narrow" in note for note in proposal.notes)

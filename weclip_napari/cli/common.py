@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -45,6 +46,14 @@ def at_least(smallest: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def positive(text: str) -> float:
+    """Parse a positive, finite number."""
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
+    return value
 
 
 def report_problems(problems: Sequence[str]) -> int:

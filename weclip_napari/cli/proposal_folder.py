@@ -13,6 +13,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from weclip_napari.cli.overlays import cam_overlay
 from weclip_napari.errors import UserError
@@ -91,7 +92,7 @@ class ProposalFolder:
 
     def _scores(self, image: Path, proposal: Proposal, model: str) -> dict[str, Any]:
         height, width = proposal.image_size
-        counts = np.bincount(proposal.label_map.ravel(), minlength=len(proposal.tags) + 1)
+        counts = Image.fromarray(proposal.label_map).histogram()  # bincount copies to int64
         return {
             "image": image.relative_to(self._source).as_posix(),
             "width": width,
@@ -103,7 +104,7 @@ class ProposalFolder:
                     "label": self._labels[tag.casefold()],
                     "score": float(proposal.scores[index]),
                     "branch": proposal.branches[index],
-                    "pixels": int(counts[index + 1]),
+                    "pixels": counts[index + 1],
                 }
                 for index, tag in enumerate(proposal.tags)
             ],

@@ -6,7 +6,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from weclip_napari.cli.common import add_model_options, load_model, progress, report_problems, say
+from weclip_napari.cli.common import (
+    add_model_options,
+    load_model,
+    positive,
+    progress,
+    report_problems,
+    say,
+)
 from weclip_napari.cli.proposal_folder import ProposalFolder
 from weclip_napari.errors import UserError
 from weclip_napari.session.dataset import CLASSES, images_folder, match_tags, read_classes
@@ -39,7 +46,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         default="auto",
         help="where masks come from (auto: the decoder for classes it knows, else the CAM)",
     )
-    parser.add_argument("--scales", type=float, nargs="+", metavar="S", help="such as 0.75 1.0")
+    parser.add_argument("--scales", type=positive, nargs="+", metavar="S", help="such as 0.75 1.0")
     parser.add_argument("--flip", action="store_true", default=None, help="see images mirrored too")
     parser.add_argument("--crf", action="store_true", help="sharpen by a dense CRF (extra: crf)")
     add_model_options(parser)
@@ -100,7 +107,9 @@ def _propose_all(
 ) -> list[str]:
     """Propose and write; return a message for every image that failed."""
     model = load_model(args)
-    folder.set_classes(_known_classes(args.folder), [tag for some in tags.values() for tag in some])
+    every_tag = [tag for some in tags.values() for tag in some]
+    _check_branch(model, every_tag, args.branch)
+    folder.set_classes(_known_classes(args.folder), every_tag)
     options: dict[str, Any] = {"branch": args.branch, "crf": args.crf}
     options |= {"scales": args.scales and tuple(args.scales), "flip": args.flip}
     problems: list[str] = []
@@ -109,6 +118,14 @@ def _propose_all(
         folder.write(image, pixels, proposal, model.name)
         _tell_new(image, proposal.notes, told)
     return problems
+
+
+def _check_branch(model: WeclipModel, tags: Sequence[str], branch: str) -> None:
+    """Refuse tags that the decoder does not know before any image is encoded for it."""
+    from weclip_napari.core.encoded_image import require_known
+
+    if branch == "decoder":
+        require_known(model, tags)
 
 
 def proposals(

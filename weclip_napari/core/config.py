@@ -7,6 +7,7 @@ WeCLIP on PASCAL VOC; a checkpoint states its own.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field, fields
+from math import inf
 from typing import Any, Literal, Self, get_args
 
 from weclip_napari.core.classes import TEMPLATE, VOC_BACKGROUND
@@ -149,12 +150,18 @@ class WeclipConfig(_JsonConfig):
         Words that compete with the tags in the class scores.
     input_long_side : int
         Long side, in pixels, of the image that the backbone sees.
+    antialias : bool
+        Whether blocks of pixels of an image at least twice as large are averaged before it is
+        resized; the published resize is bilinear alone.
     affinity : AffinityConfig
         How the CAM is refined.
     background_power : float
         Exponent of the background score (1 - max_k M_k).
     par_iterations, par_long_side : int
         Iterations of the pixel-adaptive refinement, and the largest side it runs at.
+    par_fine_guide : bool
+        Whether an image that is much finer at that size than what the backbone sees guides the
+        refinement itself; the published guide is what the backbone sees.
     cam_threshold, refined_cam_threshold : float
         Share above which a single CAM counts as foreground when shown or scored.
     scales : tuple of float
@@ -170,10 +177,12 @@ class WeclipConfig(_JsonConfig):
     pixel_std: tuple[float, float, float] = IMAGENET_STD
     background_words: tuple[str, ...] = VOC_BACKGROUND
     input_long_side: int = 512
+    antialias: bool = False
     affinity: AffinityConfig = field(default_factory=AffinityConfig)
     background_power: float = 1.0
     par_iterations: int = 20
     par_long_side: int = 512
+    par_fine_guide: bool = False
     cam_threshold: float = 0.4
     refined_cam_threshold: float = 0.4
     scales: tuple[float, ...] = (1.0,)
@@ -183,7 +192,9 @@ class WeclipConfig(_JsonConfig):
         """Refuse values that cannot work, whoever wrote them."""
         _require("{}" in self.template, f"template {self.template!r} has no {{}}")
         _require(len(self.background_words) > 0, "there are no background words")
-        _require(len(self.scales) > 0 and min(self.scales) > 0, f"scales {self.scales}")
+        _require(
+            len(self.scales) > 0 and all(0 < s < inf for s in self.scales), f"scales {self.scales}"
+        )
         constants = (self.pixel_mean, self.pixel_std)
         _require(all(len(values) == 3 for values in constants), "pixel constants are not of RGB")
         _require(min(self.pixel_std) > 0, f"pixel_std {self.pixel_std}")

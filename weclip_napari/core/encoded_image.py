@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from PIL import Image
 
 from weclip_napari.core.affinity import Transition, attention_affinity, patch_maps
 from weclip_napari.core.cam import GradCam
+from weclip_napari.core.classes import ClassSet
 from weclip_napari.core.last_block import LastBlock
+from weclip_napari.core.network_input import canvas_of, network_input
 from weclip_napari.core.par import PixelAdaptiveRefinement
-from weclip_napari.core.postprocess import long_side_size, multi_scale_logits
+from weclip_napari.core.postprocess import multi_scale_logits
 from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from weclip_napari.core.model import WeclipModel
 
 COARSE = 1.25
-"""How much finer than the network's input the canvas may be and still be refined by it."""
+"""How much finer than the network's input a canvas must be to guide its refinement itself."""
 
 
 class EncodedImage:
@@ -62,8 +66,8 @@ class EncodedImage:
         self._model = model
         self._background = background
         self.image_size: tuple[int, int] = (image.shape[0], image.shape[1])
-        self.canvas = _canvas(image, model.config.par_long_side)
-        self._pixels = network_input(model, image)
+        self._pixels = network_input(model.backbone, image)
+        self.canvas = canvas_of(model.backbone, image)
         self.features: LayerFeatures = model.backbone.encode(self._pixels)
         self._logits: dict[tuple[tuple[float, ...], bool], Tensor] = {}
 
@@ -92,9 +96,10 @@ class EncodedImage:
 
     @cached_property
     def par(self) -> PixelAdaptiveRefinement:
-        """The refinement on the canvas, led by the network's input unless that is too coarse."""
+        """The refinement on the canvas, led by the network's input or (configured) itself."""
         guide = self._pixels
-        if max(self.canvas_size) > COARSE * max(guide.shape[-2:]):
+        finer = max(self.canvas_size) > COARSE * max(guide.shape[-2:])
+        if finer and self._model.config.par_fine_guide:
             guide = self._model.backbone.preprocess(self.canvas)
         return PixelAdaptiveRefinement(guide, self.canvas_size)
 
@@ -108,8 +113,8 @@ class EncodedImage:
 
         Scales at which an image would be smaller than a patch are left out.
         """
-        if min(scales) <= 0:
-            raise UserError(f"Test-time scales must be positive, not {min(scales)}.")
+        if bad := [scale for scale in scales if not 0 < scale < math.inf]:
+            raise UserError(f"Test-time scales must be positive numbers, not {bad[0]}.")
         patch, side = self._model.backbone.patch, min(self._pixels.shape[-2:])
         scales = tuple(scale for scale in scales if side * scale >= patch) or (1.0,)
         key = (scales, flip)
@@ -156,26 +161,18 @@ def decoder_of(model: WeclipModel) -> WeclipDecoder:
     return model.decoder
 
 
-def network_input(model: WeclipModel, image: NDArray[np.uint8]) -> Tensor:
-    """Resize as published, after averaging whole blocks of pixels of a much larger image."""
-    height, width = image.shape[:2]
-    patch, long_side = model.backbone.patch, model.config.input_long_side
-    if min(height, width) < patch:
+def require_known(model: WeclipModel, tags: Sequence[str]) -> None:
+    """Make sure that the model's decoder knows all tags.
+
+    Raises
+    ------
+    UserError
+        If it does not, or there is no decoder.
+    """
+    names = decoder_of(model).config.classes
+    known = ClassSet.from_names(names)
+    if unknown := [tag for tag in dict.fromkeys(tags) if tag not in known]:
         raise UserError(
-            f"The image has {height} x {width} pixels, but one patch of the model has "
-            f"{patch} x {patch}. Use a larger image."
+            f"The decoder of {model.name!r} does not know {', '.join(unknown)}. "
+            f"Use branch 'auto' or 'cam', or one of its classes: {', '.join(names)}."
         )
-    rows, columns = long_side_size(height, width, long_side)
-    factor = max(1, max(height, width) // long_side)
-    if factor > 1:
-        image = np.asarray(Image.fromarray(image).reduce(factor))
-    return model.backbone.preprocess(image, (max(rows, patch), max(columns, patch)))
-
-
-def _canvas(image: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
-    if max(image.shape[:2]) <= long_side:
-        return image.copy()
-    height, width = long_side_size(image.shape[0], image.shape[1], long_side)
-    size = (max(width, 1), max(height, 1))
-    resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=3)
-    return np.asarray(resized)

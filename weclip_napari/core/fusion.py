@@ -79,19 +79,14 @@ def label_map(branches: Sequence[Branch], thresholds: Tensor, size: tuple[int, i
     return F.interpolate(labels[None, None], size=size, mode="nearest-exact")[0, 0]
 
 
-def uncertainty(
-    branches: Sequence[Branch], thresholds: Tensor, canvas: tuple[int, int], size: tuple[int, int]
-) -> Tensor:
-    """Return one minus the lead of the best over the second best probability, (H, W) in [0, 1].
-
-    Computed at the size `canvas`, then resized to `size`.
-    """
-    scores = [branch.enlarged(canvas) for branch in branches]
+def uncertainty(branches: Sequence[Branch], thresholds: Tensor, size: tuple[int, int]) -> Tensor:
+    """Return one minus the lead of the best over the second best probability, *size in [0, 1]."""
+    scores = [branch.enlarged(size) for branch in branches]
     labels = [_labels(b, s, thresholds) for b, s in zip(branches, scores, strict=True)]
     leads = [_lead(b.probabilities(s)) for b, s in zip(branches, scores, strict=True)]
     _, decider = _first_found(labels)
-    lead = torch.stack(leads).gather(0, decider[None])
-    return (1 - resize(lead[None], size)[0, 0]).clamp(0, 1)
+    lead = torch.stack(leads).gather(0, decider[None])[0]
+    return (1 - lead).clamp(0, 1)
 
 
 def sharpened(branch: Branch, image: NDArray[np.uint8]) -> Branch:

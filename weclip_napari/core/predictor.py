@@ -9,7 +9,7 @@ import torch
 
 from weclip_napari.core.cam_branch import CamBranch, CamEvidence, Words
 from weclip_napari.core.classes import ClassSet
-from weclip_napari.core.encoded_image import EncodedImage, decoder_of
+from weclip_napari.core.encoded_image import EncodedImage, require_known
 from weclip_napari.core.fusion import Branch, label_map, sharpened, uncertainty
 from weclip_napari.core.proposal import Proposal
 from weclip_napari.core.typed_tags import look_up, prompt_words, tidy
@@ -131,7 +131,7 @@ class Predictor:
             scores=_array(cams.probabilities),
             pseudo_label=_array(label_map([pseudo], torch.zeros_like(floors), size)),
             decoder_logits=None if logits is None else _array(logits),
-            uncertainty=_array(uncertainty(sources, floors, encoded.canvas_size, size)),
+            canvas_uncertainty=_array(uncertainty(sources, floors, encoded.canvas_size)),
             branches=branches,
             notes=self._notes(tags, words, branches, encoded),
             grid=encoded.features.grid,
@@ -190,12 +190,7 @@ class Predictor:
         if branch == "cam":
             return ("cam",) * len(tags)
         if branch == "decoder":
-            names = decoder_of(self.model).config.classes
-            if unknown := [tag for tag in tags if tag not in self._decoded]:
-                raise UserError(
-                    f"The decoder of {self.model.name!r} does not know {', '.join(unknown)}. "
-                    f"Use branch 'auto' or 'cam', or one of its classes: {', '.join(names)}."
-                )
+            require_known(self.model, tags)
         return tuple("decoder" if tag in self._decoded else "cam" for tag in tags)
 
     def _logits(self, scales: Sequence[float] | None, flip: bool | None) -> Tensor | None:
@@ -245,6 +240,11 @@ class Predictor:
             notes.append(
                 f"The image of {width} x {height} px was reduced to {columns} x {rows} px; its "
                 "mask is only as fine as that."
+            )
+        if min(height, width) * max(rows, columns) < (min(rows, columns) - 1) * max(height, width):
+            notes.append(
+                f"The image of {width} x {height} px is so narrow that the model sees it "
+                "distorted, its short side as one patch; cut it into pieces for better masks."
             )
         if "decoder" in branches:
             notes += [

@@ -34,8 +34,9 @@ class Proposal:
         (H, W), ids as in `label_map`, from the CAMs alone.
     decoder_logits : ndarray of float32 or None
         (C + 1, h, w) of all classes of the decoder; None if it was not asked.
-    uncertainty : ndarray of float32
-        (H, W) in [0, 1]: one minus the lead of the best over the second best probability.
+    canvas_uncertainty : ndarray of float32
+        In [0, 1], at the size at which masks are refined: one minus the lead of the best over the
+        second best probability.
     branches : tuple of str
         Per tag, ``"cam"`` or ``"decoder"``: where its pixels come from.
     notes : tuple of str
@@ -53,11 +54,16 @@ class Proposal:
     scores: NDArray[np.float32]
     pseudo_label: NDArray[np.uint8]
     decoder_logits: NDArray[np.float32] | None
-    uncertainty: NDArray[np.float32]
+    canvas_uncertainty: NDArray[np.float32]
     branches: tuple[str, ...]
     notes: tuple[str, ...]
     grid: tuple[int, int]
     image_size: tuple[int, int]
+
+    @property
+    def uncertainty(self) -> NDArray[np.float32]:
+        """The uncertainty at the image's size, (H, W) in [0, 1]; enlarged at every call."""
+        return self._enlarged(self.canvas_uncertainty)
 
     def cam_at_image_size(self, index: int) -> NDArray[np.float32]:
         """Return the CAM of one tag, (H, W) in [0, 1]."""
