@@ -87,7 +87,7 @@ def vit_b16(device: str | None = "cpu") -> WeclipModel:
 def _one_run(predictor: Predictor, image: NDArray[np.uint8]) -> tuple[float, float, float]:
     """Return the seconds of the encoder, of a cold proposal and of a changed one."""
     model = predictor.model
-    pixels = network_input(model.backbone, image)
+    pixels = network_input(model.backbone, image, model.config)
     known = () if model.decoder is None else model.decoder.config.classes
     first, second, third, other = (*known, *TAGS)[:4]
 

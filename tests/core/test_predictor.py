@@ -314,7 +314,7 @@ def test_blocks_are_averaged_only_if_configured(antialias: bool) -> None:
     image = image_of(64, 128)
     averaged = image.reshape(16, 4, 32, 4, 3).astype(float).mean((1, 3)).round().astype(np.uint8)
     expected = backbone.preprocess(averaged if antialias else image, (16, 32))
-    assert torch.allclose(network_input(backbone, image), expected, atol=0.05)
+    assert torch.allclose(network_input(backbone, image, config), expected, atol=0.05)
 
 
 @pytest.mark.parametrize("fine", [False, True])

@@ -66,8 +66,8 @@ class EncodedImage:
         self._model = model
         self._background = background
         self.image_size: tuple[int, int] = (image.shape[0], image.shape[1])
-        self._pixels = network_input(model.backbone, image)
-        self.canvas = canvas_of(model.backbone, image)
+        self._pixels = network_input(model.backbone, image, model.config)
+        self.canvas = canvas_of(model.backbone, image, model.config)
         self.features: LayerFeatures = model.backbone.encode(self._pixels)
         self._logits: dict[tuple[tuple[float, ...], bool], Tensor] = {}
 

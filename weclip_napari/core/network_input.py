@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from weclip_napari.core.backbone import FrozenClip
+    from weclip_napari.core.config import WeclipConfig
 
 
-def network_input(backbone: FrozenClip, image: NDArray[np.uint8]) -> Tensor:
+def network_input(backbone: FrozenClip, image: NDArray[np.uint8], config: WeclipConfig) -> Tensor:
     """Resize an image to the configured long side and normalise it.
 
     The short side is kept at one patch at least. With ``antialias`` in the configuration, whole
@@ -26,9 +27,11 @@ def network_input(backbone: FrozenClip, image: NDArray[np.uint8]) -> Tensor:
     Parameters
     ----------
     backbone : FrozenClip
-        Its configuration is followed.
+        Knows the patch size and the pixels' mean and deviation.
     image : ndarray of uint8
         (H, W, 3), RGB.
+    config : WeclipConfig
+        The model's.
 
     Returns
     -------
@@ -41,25 +44,27 @@ def network_input(backbone: FrozenClip, image: NDArray[np.uint8]) -> Tensor:
         If a side is shorter than one patch.
     """
     height, width = image.shape[:2]
-    patch, long_side = backbone.patch, backbone.config.input_long_side
+    patch, long_side = backbone.patch, config.input_long_side
     if min(height, width) < patch:
         raise UserError(
             f"The image has {height} x {width} pixels, but one patch of the model has "
             f"{patch} x {patch}. Use a larger image."
         )
     factor = max(height, width) // long_side
-    if backbone.config.antialias and factor > 1:
+    if config.antialias and factor > 1:
         image = np.asarray(Image.fromarray(image).reduce(factor))
     return backbone.preprocess(image, _size(height, width, long_side, patch))
 
 
-def canvas_of(backbone: FrozenClip, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def canvas_of(
+    backbone: FrozenClip, image: NDArray[np.uint8], config: WeclipConfig
+) -> NDArray[np.uint8]:
     """Return the image, (H', W', 3), at the size at which masks are refined.
 
     That is its own size, at most ``par_long_side``; the short side is kept at one patch at least.
     """
     height, width = image.shape[:2]
-    long_side = backbone.config.par_long_side
+    long_side = config.par_long_side
     if max(height, width) <= long_side:
         return image.copy()
     size = _size(height, width, long_side, backbone.patch)[::-1]
