@@ -66,9 +66,16 @@ def test_models_as_a_table(run: Run) -> None:
 
 def test_bench_as_json(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     figures = {"encode_ms": 2.0, "cold_ms": 3.0, "cold_over_encode": 1.5}
-    monkeypatch.setattr("weclip_napari.bench.bench_propose", lambda: figures)
+    sizes = []
+
+    def bench(model: object = None, size: object = None) -> dict[str, float]:
+        sizes.append((getattr(model, "name", None), size))
+        return dict(figures)
+
+    monkeypatch.setattr("weclip_napari.bench.bench_propose", bench)
     code, out, _ = run("bench", "propose", "--json")
-    assert (code, json.loads(out)) == (0, figures)
+    assert (code, json.loads(out)) == (0, {**figures, "embedded_cold_ms": 3.0})
+    assert sizes == [(None, None), ("embedded", (512, 512))]
     code, out, err = run("bench", "propose")
     assert (code, out) == (0, "")
     assert "cold_over_encode: 1.5" in err

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from weclip_napari.core.losses import affinity_label, affinity_loss, segmentation_loss
+from weclip_napari.core.losses import total_loss
 from weclip_napari.errors import UserError
 from weclip_training.schedule import make_optimizer, make_scheduler
 
@@ -92,20 +92,18 @@ def train(
         output = decoder(torch.stack([v.tokens for v in batch]).float(), batch[0].grid)
         switched = config.switch_step is not None and step >= config.switch_step
         label = _labels(batch, builder, config, output.affinity.detach() if switched else None)
-        segmentation = segmentation_loss(output.logits, label)
-        affinity = affinity_loss(output.affinity, affinity_label(label, batch[0].grid))
-        total = segmentation + config.affinity_weight * affinity
+        losses = total_loss(output.logits, output.affinity, label, config.affinity_weight)
         rate = optimizer.param_groups[0]["lr"]
         optimizer.zero_grad()
-        total.backward()  # type: ignore[no-untyped-call]
+        losses.total.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         scheduler.step()
         yield TrainStep(
             step=step + 1,
             steps=config.steps,
-            segmentation=float(segmentation.detach()),
-            affinity=float(affinity.detach()),
-            total=float(total.detach()),
+            segmentation=float(losses.segmentation.detach()),
+            affinity=float(losses.affinity.detach()),
+            total=float(losses.total.detach()),
             rate=rate,
             images_per_second=len(batch) / (time.monotonic() - began),
         )

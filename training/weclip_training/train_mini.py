@@ -67,6 +67,8 @@ def mini_config() -> WeclipConfig:
         pixel_std=PIXEL_STD,
         input_long_side=160,
         affinity=AffinityConfig(variant="mean", layers=(1, 2, 3), squared=False),
+        antialias=True,
+        par_fine_guide=True,
         par_long_side=256,
         scales=(0.75, 1.0),
         flip=True,

@@ -16,8 +16,8 @@ from weclip_napari.core.affinity import Transition, attention_affinity, patch_ma
 from weclip_napari.core.cam import GradCam
 from weclip_napari.core.last_block import LastBlock
 from weclip_napari.core.losses import IGNORE
+from weclip_napari.core.network_input import network_input
 from weclip_napari.core.par import PixelAdaptiveRefinement
-from weclip_napari.core.postprocess import long_side_size
 from weclip_napari.core.prompts import PromptBank
 from weclip_napari.core.pseudo_label import label_ids, pseudo_scores
 
@@ -96,9 +96,10 @@ class ViewBuilder:
         ------
         ValueError
             If a tag is not a class of the decoder.
+        UserError
+            If a side of the image is shorter than one patch.
         """
-        size = long_side_size(image.shape[0], image.shape[1], self._config.input_long_side)
-        pixels = self._backbone.preprocess(image, size)
+        pixels = network_input(self._backbone, image, self._config)
         features = self._backbone.encode(pixels)
         block = LastBlock(self._backbone, features)
         index = torch.tensor([self._decoder.classes.index(tag) for tag in tags], dtype=torch.long)

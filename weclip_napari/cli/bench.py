@@ -9,6 +9,9 @@ from weclip_napari.cli.common import print_json, say
 if TYPE_CHECKING:
     import argparse
 
+EMBEDDED_SIZE = (512, 512)
+"""Of the images, (H, W), on which the embedded model is timed beside ViT-B/16."""
+
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
@@ -24,8 +27,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run_propose(args: argparse.Namespace) -> int:
     """Time proposals."""
     from weclip_napari.bench import bench_propose
+    from weclip_napari.core.checkpoint import load_model
 
     figures = bench_propose()
+    embedded = bench_propose(load_model("embedded", "cpu"), size=EMBEDDED_SIZE)
+    figures["embedded_cold_ms"] = embedded["cold_ms"]
     if args.json:
         print_json(figures)
     else:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from weclip_napari.gui.engine import Engine
     from weclip_napari.gui.widget import AnnotatorWidget
 
-SEED, COUNT, SIDE = 11, 8, 384
+SEED, COUNT, SIDE = 18, 8, 384
 WINDOW = (1440, 900)
 PATIENCE_MS = 120_000
 
