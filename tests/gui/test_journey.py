@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from napari._qt._qplugins._qnpe2 import _build_widgets_submenu_actions
 from npe2 import PluginManifest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, Qt, QThreadPool
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication, QLabel
 
 from weclip_napari.gui.engine import Engine
-from weclip_napari.gui.launch import DOCK_NAME, dock_annotator
+from weclip_napari.gui.launch import DOCK_NAME, dock_annotator, open_annotator
 from weclip_napari.gui.tooltips import KEYS
 from weclip_napari.gui.widget import AnnotatorWidget
 from weclip_napari.scenes import write_scenes
@@ -389,6 +390,24 @@ def test_a_window_with_unsaved_work_asks_before_it_closes(window, folder, monkey
 def test_there_is_one_annotator_for_a_window(window):
     assert dock_annotator(window.viewer, Engine()) is window.widget
     assert DOCK_NAME in window.viewer.window.dock_widgets
+
+
+def test_a_window_of_its_own_shows_the_whole_first_image(
+    make_napari_viewer, folder, monkeypatch, qtbot
+):
+    viewer = make_napari_viewer(show=True)
+    monkeypatch.setattr("napari.Viewer", lambda title: viewer)
+    monkeypatch.setattr("napari.run", lambda: qtbot.wait(300))
+    open_annotator(folder)
+    _, _, width, height = viewer.window.geometry()
+    assert (width, height) >= (1000, 700)
+    (canvas,) = viewer.window._qt_window.findChildren(QOpenGLWidget)
+    rows, columns = viewer.layers["image"].data.shape[:2]
+    assert columns * viewer.scene.camera.zoom <= canvas.width()
+    assert rows * viewer.scene.camera.zoom <= canvas.height()
+    jobs = dock_annotator(viewer).annotator.jobs
+    qtbot.waitUntil(lambda: not jobs.is_busy, timeout=TIMEOUT)
+    assert QThreadPool.globalInstance().waitForDone(TIMEOUT)
 
 
 def test_a_folder_without_images_says_what_to_do(window, tmp_path):

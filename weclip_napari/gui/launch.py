@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
+from qtpy.QtGui import QGuiApplication
+
 from weclip_napari.gui.engine import EMBEDDED, Engine
 from weclip_napari.gui.widget import AnnotatorWidget
 
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
 # What napari's menu calls the panel, so that the menu finds the one that is there.
 DOCK_NAME = "Annotator (WeCLIP for napari)"
+
+# Enough for the panel beside the picture; smaller screens get a window of theirs.
+WINDOW = (1360, 860)
 
 
 def dock_annotator(viewer: napari.viewer.Viewer, engine: Engine | None = None) -> AnnotatorWidget:
@@ -47,7 +53,11 @@ def open_annotator(folder: str | os.PathLike[str] | None = None, model: str = EM
     import napari
 
     viewer = napari.Viewer(title="WeCLIP for napari")
+    screen = QGuiApplication.primaryScreen().availableSize()
+    viewer.window.resize(min(WINDOW[0], screen.width()), min(WINDOW[1], screen.height()))
     widget = dock_annotator(viewer, Engine(model))
     if folder is not None:
         widget.open_folder(folder)
+        # the picture was fitted before the panel took its place
+        QTimer.singleShot(0, viewer.reset_view)
     napari.run()
