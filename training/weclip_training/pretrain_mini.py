@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from weclip_napari.core.mini import create_mini_clip, mini_tokenizer
+from weclip_napari.core.storage import CLIP, write_tensors
 from weclip_training.mini.objectives import (
     FOREGROUND,
     concept_log_probabilities,
@@ -226,17 +226,6 @@ class Pretraining:
         return pixels * gain + lift
 
 
-def save_clip(clip: open_clip.CLIP, path: Path) -> None:
-    """Save in half precision; position embeddings stay float32, or resizing fails on CPUs."""
-    state = {
-        name: (value if "positional_embedding" in name else value.half()).contiguous()
-        for name, value in clip.state_dict().items()
-    }
-    partial = path.with_name(path.name + ".part")
-    save_file(state, partial)
-    partial.replace(path)
-
-
 def pretrain(config: PretrainConfig, out: Path) -> None:
     """Run the whole pre-training and write ``clip.safetensors`` and ``pretrain.json``."""
     torch.manual_seed(config.seed)
@@ -263,8 +252,8 @@ def pretrain(config: PretrainConfig, out: Path) -> None:
                 float(clip.logit_scale.detach().exp()),
             )
         if progress.step % 500 == 0:
-            save_clip(clip, out / "clip.safetensors")
-    save_clip(clip, out / "clip.safetensors")
+            write_tensors(out / CLIP, clip.state_dict(), None, half=True)
+    write_tensors(out / CLIP, clip.state_dict(), None, half=True)
     record = {"config": asdict(config), "last": asdict(progress), "losses": mean.tolist()}
     (out / "pretrain.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

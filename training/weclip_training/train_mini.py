@@ -20,9 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.nn import functional as F
 
-from weclip_napari.core.affinity import Transition, attention_affinity, refine
 from weclip_napari.core.backbone import FrozenClip
 from weclip_napari.core.cam import normalise
 from weclip_napari.core.config import AffinityConfig, DecoderConfig, WeclipConfig
@@ -31,6 +29,7 @@ from weclip_napari.core.device import pick_device
 from weclip_napari.core.metrics import confusion_matrix, mean_iou
 from weclip_napari.core.mini import create_mini_clip, mini_model_config, mini_tokenizer
 from weclip_napari.core.model import WeclipModel
+from weclip_napari.core.postprocess import resize
 from weclip_napari.core.storage import CLIP, save_model
 from weclip_napari.evaluate import evaluate_dataset
 from weclip_napari.scenes import CLASSES, HELD_OUT_SEED, Scene, SceneGenerator, write_scenes
@@ -42,8 +41,6 @@ from weclip_training.views import ViewBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from torch import Tensor
 
     from weclip_training.views import View
 
@@ -89,37 +86,27 @@ def draw_views(scenes: Iterable[Scene], builder: ViewBuilder, config: TrainConfi
         images = [scene.image]
         if config.flip:
             images.append(np.ascontiguousarray(scene.image[:, ::-1]))
-        views += [builder.build(image, scene.tags) for image in images]
-        if config.switch_step is None:
-            views[-len(images) :] = [
-                builder.settle(view, config.ignore_margin) for view in views[-len(images) :]
-            ]
+        for image in images:
+            view = builder.build(image, scene.tags)
+            is_final = config.switch_step is None
+            views.append(builder.settle(view, config.ignore_margin) if is_final else view)
     return views
 
 
-def choose_thresholds(
-    scenes: Sequence[Scene], builder: ViewBuilder, affinity: AffinityConfig
-) -> tuple[float, float]:
+def choose_thresholds(scenes: Sequence[Scene], builder: ViewBuilder) -> tuple[float, float]:
     """Return the thresholds with the best mIoU of CAM and refined CAM on training scenes."""
     matrices = np.zeros((2, len(THRESHOLDS), len(CLASSES) + 1, len(CLASSES) + 1), np.int64)
     for scene in scenes:
         view = builder.build(scene.image, scene.tags)
         if not len(view.ids):
             continue
-        maps = [a.float() for a in view.maps]
-        joined = attention_affinity(maps, replace(affinity, layers=None, last_mean=len(maps)))
-        refined = refine(Transition.of(joined, affinity), view.cams, affinity.box_threshold)
-        for stage, cams in enumerate((view.cams, normalise(refined))):
-            best, label = _at_size(cams, scene.mask.shape).max(dim=0)
+        for stage, cams in enumerate((view.cams, normalise(builder.refined(view)))):
+            best, label = resize(cams[None], scene.mask.shape)[0].max(dim=0)
             for i, threshold in enumerate(THRESHOLDS):
                 shown = torch.where(best > threshold, view.ids[label], 0).numpy()
                 matrices[stage, i] += confusion_matrix(scene.mask, shown, len(CLASSES) + 1)
     cam, refined_cam = ([mean_iou(m) for m in stage] for stage in matrices)
     return float(THRESHOLDS[np.argmax(cam)]), float(THRESHOLDS[np.argmax(refined_cam)])
-
-
-def _at_size(cams: Tensor, size: tuple[int, ...]) -> Tensor:
-    return F.interpolate(cams[None], size=size, mode="bilinear")[0]
 
 
 def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -> None:
@@ -145,7 +132,7 @@ def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -
                 event.affinity,
                 event.images_per_second,
             )
-    cam, refined = choose_thresholds(drawn[:200], builder, backbone.config.affinity)
+    cam, refined = choose_thresholds(drawn[:200], builder)
     final = replace(backbone.config, cam_threshold=cam, refined_cam_threshold=refined)
     card = _card(clip_folder, scenes, config, (time.monotonic() - began) / 60)
     model = WeclipModel(backbone, decoder, final, "embedded", mini_model_config(), card)

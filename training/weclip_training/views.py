@@ -125,6 +125,19 @@ class ViewBuilder:
         return replace(view, label=label, maps=(), pixels=view.pixels[..., :0, :0])
 
     @torch.no_grad()
+    def refined(self, view: View, learned: Tensor | None = None) -> Tensor:
+        """Return the refined CAMs, (K, h, w), not normalised, of a view that is not settled.
+
+        With A_f, (n, n), the "filter" variant is used, else the "mean" variant.
+        """
+        config = replace(self._config.affinity, variant="mean" if learned is None else "filter")
+        if config.layers is not None:  # only those maps were kept
+            count = len(view.maps)
+            config = replace(config, layers=None, last_mean=count, last_filter=count)
+        affinity = attention_affinity([a.float() for a in view.maps], config, learned)
+        return refine(Transition.of(affinity, config), view.cams, config.box_threshold)
+
+    @torch.no_grad()
     def pseudo_label(
         self, view: View, learned: Tensor | None = None, ignore_margin: float = 0.0
     ) -> Tensor:
@@ -144,13 +157,7 @@ class ViewBuilder:
         height, width = view.pixels.shape[-2:]
         if not len(view.ids):
             return torch.zeros(height, width, dtype=torch.uint8)
-        config = replace(
-            self._config.affinity, variant="mean" if learned is None else "filter", layers=None
-        )
-        if self._config.affinity.layers is not None:
-            config = replace(config, last_mean=len(view.maps), last_filter=len(view.maps))
-        affinity = attention_affinity([a.float() for a in view.maps], config, learned)
-        refined = refine(Transition.of(affinity, config), view.cams, config.box_threshold)
+        refined = self.refined(view, learned)
         par = PixelAdaptiveRefinement(view.pixels, (height, width))
         scores = pseudo_scores(
             refined, par, self._config.par_iterations, self._config.background_power

@@ -204,14 +204,32 @@ class FrozenClip:
         return cast("Tensor", visual.ln_pre(x)), grid
 
     def positions(self, grid: tuple[int, int]) -> Tensor:
-        """Resize the stored grid of position embeddings, bilinear with half-pixel centres."""
-        stored: Tensor = self.visual.positional_embedding
-        rows, columns = self.visual.grid_size
-        if grid == (rows, columns):
-            return stored
-        patches = stored[1:].T.reshape(1, -1, rows, columns)
-        patches = F.interpolate(patches, size=grid, mode="bilinear", align_corners=False)
-        return torch.cat([stored[:1], patches[0].flatten(1).T])
+        """Return the position embeddings (n+1, C) of a grid; see `resize_positions`."""
+        return resize_positions(self.visual, grid)
+
+
+def resize_positions(visual: VisionTransformer, grid: tuple[int, int]) -> Tensor:
+    """Resize the stored grid of position embeddings, bilinear with half-pixel centres.
+
+    Parameters
+    ----------
+    visual : VisionTransformer
+        An image tower; gradients flow into its embeddings where they are wanted.
+    grid : tuple of int
+        (h, w) patches, n in all.
+
+    Returns
+    -------
+    Tensor
+        (n+1, C), the class token's first.
+    """
+    stored: Tensor = visual.positional_embedding
+    rows, columns = visual.grid_size
+    if grid == (rows, columns):
+        return stored
+    patches = stored[1:].T.reshape(1, -1, rows, columns)
+    patches = F.interpolate(patches, size=grid, mode="bilinear", align_corners=False)
+    return torch.cat([stored[:1], patches[0].flatten(1).T])
 
 
 def run_block(block: Any, x: Tensor, attention: Tensor | None) -> Tensor:

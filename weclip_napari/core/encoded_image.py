@@ -90,7 +90,8 @@ class EncodedImage:
     def transition(self) -> Transition:
         """The transition matrix of the attention's affinity."""
         config = self._model.config.affinity
-        learned = None if self._model.decoder is None else self.decoded.affinity[0]
+        is_learned = config.variant == "filter" and self._model.decoder is not None
+        learned = self.decoded.affinity[0] if is_learned else None
         maps = patch_maps(self.features, self.block)
         return Transition.of(attention_affinity(maps, config, learned), config)
 

@@ -72,7 +72,7 @@ def save_decoder(
         Store half precision, for half the size.
     """
     manifest = Manifest(config, decoder.config, architecture, backbone.fingerprint, card or {})
-    _write_tensors(path, decoder.state_dict(), {_HEADER: manifest.dumps()}, half=half)
+    write_tensors(path, decoder.state_dict(), {_HEADER: manifest.dumps()}, half=half)
 
 
 def load_decoder(path: Path, backbone: FrozenClip) -> WeclipDecoder:
@@ -121,13 +121,13 @@ def save_model(folder: Path, model: WeclipModel, *, clip: bool = True, half: boo
     """
     folder.mkdir(parents=True, exist_ok=True)
     if clip:
-        _write_tensors(folder / CLIP, model.backbone.clip.state_dict(), None, half=half)
+        write_tensors(folder / CLIP, model.backbone.clip.state_dict(), None, half=half)
     shape = None if model.decoder is None else model.decoder.config
     fingerprint = model.backbone.fingerprint
     manifest = Manifest(model.config, shape, model.architecture, fingerprint, model.card)
     if model.decoder is not None:
         header = {_HEADER: manifest.dumps()}
-        _write_tensors(folder / DECODER, model.decoder.state_dict(), header, half=half)
+        write_tensors(folder / DECODER, model.decoder.state_dict(), header, half=half)
     write_text_atomically(folder / CARD, card_text(model.name, model.card))
     write_text_atomically(folder / CONFIG, manifest.dumps())
 
@@ -205,9 +205,23 @@ def _check_backbone(path: Path, manifest: Manifest, backbone: FrozenClip) -> Non
         )
 
 
-def _write_tensors(
+def write_tensors(
     path: Path, state: dict[str, Tensor], header: dict[str, str] | None, *, half: bool
 ) -> None:
+    """Write a state dict to a safetensors file, in one step.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    state : dict
+        Tensors by name.
+    header : dict, optional
+        Text to store with them.
+    half : bool
+        Store half precision but for position embeddings, whose resizing fails in it on CPUs.
+    """
+
     def stored(name: str, value: Tensor) -> Tensor:
         shrink = half and value.is_floating_point() and "positional_embedding" not in name
         return value.detach().cpu().to(torch.float16 if shrink else value.dtype).contiguous()

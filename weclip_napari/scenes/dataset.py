@@ -10,6 +10,8 @@ from weclip_napari.errors import UserError
 from weclip_napari.scenes.generator import REFERENCE_SIDE, SceneGenerator
 from weclip_napari.scenes.outlines import CLASSES
 from weclip_napari.session.atomic import write_text_atomically
+from weclip_napari.session.dataset import CLASSES as CLASS_NAMES
+from weclip_napari.session.dataset import IMAGES, MASKS, TAGS
 from weclip_napari.session.images import write_image
 from weclip_napari.session.masks import write_mask
 from weclip_napari.session.tags import write_tags
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 HELD_OUT_SEED = 20261122
 """Of the scenes on which the embedded model is scored; training draws from other seeds."""
-TAGS, CLASS_NAMES = "tags.csv", "classes.txt"
 _SCENE = re.compile(r"scene_\d{4,}\.png")
 
 
@@ -60,9 +61,9 @@ def write_scenes(
     tags: dict[str, tuple[str, ...]] = {}
     for number in progress(range(count)):
         scene = generator.scene()
-        path = root / "images" / f"scene_{number:04d}.png"
+        path = root / IMAGES / f"scene_{number:04d}.png"
         write_image(path, scene.image)
-        write_mask(root / "masks" / path.name, scene.mask)
+        write_mask(root / MASKS / path.name, scene.mask)
         tags[path.name] = scene.tags
         images.append(path)
     write_tags(root / TAGS, tags)
@@ -72,12 +73,12 @@ def write_scenes(
 
 def _clear(root: Path) -> None:
     """Make the folders; remove scenes of an earlier call, and nothing else."""
-    earlier = [path for name in ("images", "masks") for path in (root / name).glob("*")]
+    earlier = [path for name in (IMAGES, MASKS) for path in (root / name).glob("*")]
     foreign = [path for path in earlier if not _SCENE.fullmatch(path.name)]
     if foreign or (not earlier and any((root / name).exists() for name in (TAGS, CLASS_NAMES))):
         found = foreign[0].name if foreign else TAGS
         raise UserError(f"'{root}' holds another data set ({found}). Name a new folder.")
     for path in earlier:
         path.unlink()
-    for name in ("images", "masks"):
+    for name in (IMAGES, MASKS):
         (root / name).mkdir(parents=True, exist_ok=True)

@@ -8,6 +8,8 @@ import torch
 from open_clip.pos_embed import get_2d_sincos_pos_embed
 from torch.nn import functional as F
 
+from weclip_napari.core.backbone import resize_positions
+
 if TYPE_CHECKING:
     from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
     from torch import Tensor, nn
@@ -24,18 +26,7 @@ def embed_patches(visual: VisionTransformer, pixels: Tensor) -> Tensor:
         ],
         dim=1,
     )
-    return cast("Tensor", visual.ln_pre(tokens + resized_positions(visual, height, width)))
-
-
-def resized_positions(visual: VisionTransformer, height: int, width: int) -> Tensor:
-    """Position embeddings for a grid, bilinear with half-pixel centres as at inference."""
-    stored: Tensor = visual.positional_embedding
-    rows, columns = visual.grid_size
-    if (height, width) == (rows, columns):
-        return stored
-    grid = stored[1:].reshape(1, rows, columns, -1).permute(0, 3, 1, 2)
-    grid = F.interpolate(grid, size=(height, width), mode="bilinear", align_corners=False)
-    return torch.cat([stored[:1], grid.flatten(2)[0].T])
+    return cast("Tensor", visual.ln_pre(tokens + resize_positions(visual, (height, width))))
 
 
 def attend(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
