@@ -11,19 +11,17 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
-    QPushButton,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
+from weclip_napari.gui.buttons import button as button
 from weclip_napari.gui.image_table import ImageTable
 from weclip_napari.gui.samples import sample_folder
 from weclip_napari.gui.tooltips import explain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from weclip_napari.gui.annotator import Annotator
 
 
@@ -90,14 +88,6 @@ class FolderPanel(QWidget):
         row = self.table.currentIndex().row()
         if row not in (-1, self._annotator.index) and not self._annotator.open_image(row):
             self._show_row(self._annotator.index)
-
-
-def button(text: str, name: str, on_click: Callable[[], object]) -> QPushButton:
-    """Make a push button with its tooltip."""
-    made = QPushButton(text)
-    explain(made, name)
-    made.clicked.connect(lambda: on_click())
-    return made
 
 
 def _row(*widgets: QWidget) -> QHBoxLayout:

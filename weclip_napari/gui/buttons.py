@@ -1,0 +1,39 @@
+"""Push buttons with a name, a tooltip and, where they have one, a key."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+
+from weclip_napari.gui.tooltips import explain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def button(text: str, name: str, on_click: Callable[[], object]) -> QPushButton:
+    """Make a push button.
+
+    Parameters
+    ----------
+    text
+        What it shows.
+    name
+        Its entry in the tooltips, which becomes its object name.
+    on_click
+        Called without arguments.
+    """
+    made = QPushButton(text)
+    explain(made, name)
+    made.clicked.connect(lambda: on_click())
+    return made
+
+
+def row_of(*widgets: QWidget, spacing: int = 4) -> QHBoxLayout:
+    """Put widgets side by side."""
+    layout = QHBoxLayout()
+    layout.setSpacing(spacing)
+    for widget in widgets:
+        layout.addWidget(widget)
+    return layout
