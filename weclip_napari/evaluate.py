@@ -68,7 +68,7 @@ class EvaluationReport:
 def evaluate_dataset(
     model: WeclipModel,
     dataset: Dataset,
-    progress: Callable[[Sequence[Example]], Iterable[Example]] = iter,
+    progress: Callable[[Sequence[int]], Iterable[int]] = iter,
 ) -> EvaluationReport:
     """Score every stage of a model on a data set.
 
@@ -79,7 +79,7 @@ def evaluate_dataset(
     dataset
         Its tags are given to the model; its masks are the truth.
     progress
-        Wraps the examples, for example in a progress bar.
+        Wraps the numbers of the examples, for example in a progress bar.
 
     Raises
     ------
@@ -90,12 +90,11 @@ def evaluate_dataset(
     predictor = Predictor(model)
     tally = _Tally(dataset.classes)
     problems = list(dataset.problems)
-    for example in progress(dataset.examples):
+    for number in progress(range(len(dataset.examples))):
         try:
-            _score(example, predictor, model, tally)
+            _score(dataset.examples[number], predictor, model, tally)
         except UserError as error:
-            known = str(example.image) in str(error)
-            problems.append(str(error) if known else f"{example.image}: {error}")
+            problems.append(str(error))
     if not tally.n_images:
         reason = problems[0] if problems else "it is empty"
         raise UserError(f"'{dataset.folder}' has no image that can be scored: {reason}")
@@ -108,9 +107,12 @@ def _score(example: Example, predictor: Predictor, model: WeclipModel, tally: _T
     if truth.shape != image.shape[:2]:
         height, width = image.shape[:2]
         raise UserError(f"mask '{example.mask}' is not {width} x {height} as its image; redraw it.")
-    predictor.set_image(image)
-    proposal = predictor.propose(example.tags)
-    scores = predictor.tag_scores(tally.classes)
+    try:
+        predictor.set_image(image)
+        proposal = predictor.propose(example.tags)
+        scores = predictor.tag_scores(tally.classes)
+    except UserError as error:
+        raise UserError(f"{example.image}: {error}") from error
     tally.add(truth, label_maps(proposal, model, tally.classes), example.tags, scores)
 
 

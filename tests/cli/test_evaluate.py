@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.cli.helpers import Run
+from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
 from weclip_napari.core.storage import save_model
 from weclip_napari.core.untrained import random_model
 from weclip_napari.session.masks import read_mask, write_mask
@@ -72,3 +73,45 @@ def test_without_a_list_the_model_names_the_classes(
     code, out, err = run("evaluate", dataset, "--json", "--model", tmp_path / "clip")
     assert (code, out) == (2, "")
     assert "classes.txt' does not exist" in err
+
+
+def test_a_voc_tree_is_scored(run: Run, dataset: Path, model_folder: Path) -> None:
+    code, out, err = run("evaluate", dataset, "--json", "--model", model_folder)
+    assert code == 0, err
+    expected = json.loads(out)["miou"]
+    (dataset / "images").rename(dataset / "JPEGImages")
+    (dataset / "masks").rename(dataset / "SegmentationClass")
+    (dataset / "ImageSets").mkdir()
+    (dataset / "ImageSets" / "val.txt").write_text("0\n2\n")
+    code, out, err = run("evaluate", dataset, "--json", "--model", model_folder)
+    assert code == 0, err
+    assert json.loads(out)["miou"] == expected
+    code, out, _ = run("evaluate", dataset, "--json", "--split", "val", "--model", model_folder)
+    assert (code, json.loads(out)["n_images"]) == (0, 2)
+    (dataset / "tags.csv").unlink()
+    (dataset / "SegmentationClass" / "3.png").write_bytes(b"broken")
+    code, out, err = run("evaluate", dataset, "--json", "--model", model_folder)
+    assert (code, json.loads(out)["n_images"]) == (2, 3)
+    assert "3.png" in err
+
+
+def test_only_a_voc_tree_has_splits(run: Run, dataset: Path, model_folder: Path) -> None:
+    code, _, err = run("evaluate", dataset, "--split", "val", "--model", model_folder)
+    assert code == 2
+    assert "not a VOC tree" in err
+
+
+def test_a_voc_tree_without_a_list_has_published_classes(
+    run: Run, dataset: Path, model_folder: Path
+) -> None:
+    (dataset / "images").rename(dataset / "JPEGImages")
+    (dataset / "masks").rename(dataset / "SegmentationClass")
+    (dataset / "tags.csv").unlink()
+    (dataset / "classes.txt").unlink()
+    for classes, names in (("voc", VOC_CLASSES.names), ("coco", COCO_CLASSES.names)):
+        args = ("--json", "--classes", classes, "--model", model_folder)
+        code, out, err = run("evaluate", dataset, *args)
+        assert code == 0, err
+        report = json.loads(out)["per_class"]
+        assert tuple(report) == ("background", *names)
+        assert report[names[0]]["pseudo_label"] is not None

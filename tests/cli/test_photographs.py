@@ -69,3 +69,17 @@ def test_photographs_are_scored(run: Run, photographs: Path, voc_model: Path) ->
     code, out, err = run("evaluate", photographs, "--json", "--model", voc_model)
     assert code == 0, err
     assert json.loads(out)["n_images"] == COUNT
+
+
+def test_a_tree_of_photographs_is_scored(run: Run, voc_model: Path, tmp_path: Path) -> None:
+    root = Path(VOC or "")
+    for part in ("JPEGImages", "SegmentationClass"):
+        (tmp_path / part).symlink_to(root / part)
+    (tmp_path / "ImageSets").mkdir()
+    names = [path.stem for path in sorted((root / "JPEGImages").iterdir())[:COUNT]]
+    (tmp_path / "ImageSets" / "few.txt").write_text("\n".join(names))
+    code, out, err = run("evaluate", tmp_path, "--json", "--split", "few", "--model", voc_model)
+    assert code == 0, err
+    report = json.loads(out)
+    assert report["n_images"] == COUNT
+    assert tuple(report["per_class"]) == ("background", *VOC_CLASSES.names)

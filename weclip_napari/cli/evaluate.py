@@ -15,12 +15,17 @@ from weclip_napari.cli.common import (
     report_problems,
     say,
 )
-from weclip_napari.session.dataset import read_dataset
+from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
+from weclip_napari.errors import UserError
+from weclip_napari.session.dataset import CLASSES, read_classes, read_dataset
+from weclip_napari.session.voc_tree import is_voc_tree, read_voc_tree
 
 if TYPE_CHECKING:
     import argparse
 
+    from weclip_napari.core.model import WeclipModel
     from weclip_napari.evaluate import EvaluationReport
+    from weclip_napari.session.dataset import Dataset
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -30,8 +35,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "folder",
         type=Path,
         metavar="DIR",
-        help="with images/, masks/, tags.csv; classes.txt or else the model names the label ids",
+        help="with images/, masks/, tags.csv; classes.txt or else the model names the label ids. "
+        "Or a tree like PASCAL VOC's: JPEGImages/, SegmentationClass/ or SegmentationClassAug/",
     )
+    parser.add_argument(
+        "--classes",
+        choices=("voc", "coco"),
+        default="voc",
+        help="whose label ids a VOC tree without classes.txt has (default: voc)",
+    )
+    parser.add_argument("--split", metavar="NAME", help="list or sub-folder of a VOC tree")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_model_options(parser)
     parser.set_defaults(run=run)
@@ -42,8 +55,7 @@ def run(args: argparse.Namespace) -> int:
     from weclip_napari.evaluate import evaluate_dataset
 
     model = load_model(args)
-    known = model.decoder.config.classes if model.decoder else ()
-    dataset = read_dataset(args.folder, known)
+    dataset = _read(args, model)
     report = evaluate_dataset(model, dataset, partial(progress, label="scoring"))
     if args.json:
         print_json(report.to_json())
@@ -51,6 +63,19 @@ def run(args: argparse.Namespace) -> int:
         say(miou_table({"model": report}))
         say(class_table(report))
     return report_problems(report.problems)
+
+
+def _read(args: argparse.Namespace, model: WeclipModel) -> Dataset:
+    """Read the data set, of either kind."""
+    if not is_voc_tree(args.folder):
+        if args.split:
+            raise UserError(f"'{args.folder}' is not a VOC tree; --split has no meaning for it.")
+        return read_dataset(args.folder, model.decoder.config.classes if model.decoder else ())
+    names = (VOC_CLASSES if args.classes == "voc" else COCO_CLASSES).names
+    listed = args.folder / CLASSES
+    return read_voc_tree(
+        args.folder, read_classes(listed) if listed.exists() else names, args.split
+    )
 
 
 def miou_table(reports: dict[str, EvaluationReport]) -> str:

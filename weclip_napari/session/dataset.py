@@ -51,7 +51,7 @@ class Dataset:
 
     folder: Path
     classes: tuple[str, ...]
-    examples: tuple[Example, ...]
+    examples: Sequence[Example]
     problems: tuple[str, ...]
 
 
