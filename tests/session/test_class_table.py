@@ -1,7 +1,5 @@
 """Classes of a folder and typed tags."""
 
-import json
-
 import pytest
 
 from weclip_napari.errors import UserError
@@ -10,8 +8,6 @@ from weclip_napari.session.class_table import (
     LabelClass,
     default_color,
     parse_tags,
-    read_class_table,
-    write_class_table,
 )
 
 
@@ -41,41 +37,6 @@ def test_a_new_word_becomes_a_class_with_the_next_id():
     assert table.names == ("dog", "cat")
 
 
-def test_ids_and_colours_survive_a_round_trip(tmp_path):
-    table = ClassTable([LabelClass(7, "chaise longue", (1, 2, 3))])
-    table.ensure("犬")
-    write_class_table(tmp_path / "classes.json", table)
-    assert list(read_class_table(tmp_path / "classes.json")) == list(table)
-
-
-def test_a_missing_file_is_an_empty_table(tmp_path):
-    assert len(read_class_table(tmp_path / "classes.json")) == 0
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "not json",
-        "[]",
-        '{"version": 1}',
-        '{"version": 1, "classes": [{"id": 0, "name": "a", "color": [0, 0, 0]}]}',
-        '{"version": 1, "classes": [{"id": 1, "name": "a", "color": [0, 0]}]}',
-    ],
-)
-def test_a_broken_file_is_named_with_its_remedy(tmp_path, content):
-    path = tmp_path / "classes.json"
-    path.write_text(content)
-    with pytest.raises(UserError, match="classes.json.*Mend it"):
-        read_class_table(path)
-
-
-def test_a_newer_file_asks_for_an_update(tmp_path):
-    path = tmp_path / "classes.json"
-    path.write_text(json.dumps({"version": 99, "classes": []}))
-    with pytest.raises(UserError, match="newer"):
-        read_class_table(path)
-
-
 def test_a_full_table_says_so():
     table = ClassTable()
     for number in range(254):
@@ -86,3 +47,61 @@ def test_a_full_table_says_so():
 
 def test_every_id_has_a_colour_of_its_own():
     assert len({default_color(label_id) for label_id in range(1, 255)}) > 250
+
+
+def test_new_classes_take_the_number_keys_in_turn_until_none_is_left():
+    table = ClassTable()
+    keys = [table.ensure(f"class {number}").key for number in range(11)]
+    assert keys == [*"123456789", "", ""]
+
+
+def test_a_key_chosen_for_one_class_is_taken_from_the_other():
+    table = ClassTable([LabelClass(1, "dog", (1, 2, 3), key="1")])
+    table.replace(LabelClass(2, "cat", (1, 2, 3), key="1"))
+    assert table.by_key("1").name == "cat"
+    assert table.by_id(1).key == ""
+    assert table.by_key("") is None
+
+
+def test_a_class_cannot_take_the_name_of_another():
+    table = ClassTable([LabelClass(1, "dog", (1, 2, 3)), LabelClass(2, "cat", (1, 2, 3))])
+    with pytest.raises(UserError, match="'dog' is a class already"):
+        table.replace(LabelClass(2, "Dog", (1, 2, 3)))
+    table.replace(LabelClass(2, "Cat", (1, 2, 3)))  # its own name in another case
+    with pytest.raises(UserError, match="needs a name"):
+        table.replace(LabelClass(2, " ", (1, 2, 3)))
+    assert table.names == ("dog", "Cat")
+
+
+def test_only_classes_with_words_or_thresholds_of_their_own_are_told_to_the_model():
+    table = ClassTable([LabelClass(1, "dog", (1, 2, 3)), LabelClass(2, "cat", (1, 2, 3))])
+    assert (table.synonyms(), table.thresholds()) == ({}, {})
+    table.replace(LabelClass(2, "cat", (1, 2, 3), synonyms="tabby,cat", threshold=0.25))
+    assert table.synonyms() == {"cat": "tabby,cat"}
+    assert table.thresholds() == {"cat": 0.25}
+
+
+def test_the_id_of_a_removed_class_is_given_out_last():
+    table = ClassTable()
+    table.ensure("dog")
+    table.ensure("cat")
+    table.remove(1)
+    assert table.ensure("bird").id == 3
+    for number in range(4, 255):
+        table.ensure(f"class {number}")
+    assert table.ensure("fish").id == 1
+
+
+def test_former_names_lead_to_what_their_classes_are_called_now():
+    table = ClassTable()
+    for name in ("dog", "cat"):
+        table.ensure(name)
+    table.replace(LabelClass(1, "puppy", (1, 2, 3)))
+    table.forget_name("dog", "puppy")
+    table.replace(LabelClass(1, "hound", (1, 2, 3)))
+    table.forget_name("puppy", "hound")
+    table.remove(2)
+    table.forget_name("cat", "")
+    assert table.present_names(["Dog", "cat", "bird", "puppy"]) == ("hound", "bird")
+    table.ensure("dog")  # a class of that name is meant again
+    assert table.present_names(["dog"]) == ("dog",)

@@ -20,7 +20,7 @@ import numpy as np
 
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_text_atomically
-from weclip_napari.session.class_table import read_class_table, write_class_table
+from weclip_napari.session.class_file import read_class_table, write_class_table
 from weclip_napari.session.images import MASK_FOLDER
 from weclip_napari.session.masks import read_mask, write_mask
 

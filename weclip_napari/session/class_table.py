@@ -1,22 +1,19 @@
-"""The classes of a folder: names, label ids and colours that stay the same for all its images."""
+"""The classes of a folder: names, label ids, colours and prompts, the same for all its images."""
 
 from __future__ import annotations
 
 import colorsys
-import json
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.atomic import write_text_atomically
 from weclip_napari.session.masks import BACKGROUND, IGNORE
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterable, Iterator
 
-VERSION = 1
+KEYS = tuple("123456789")
+"""The number keys that can choose a class to paint with."""
 
 # Twenty colours that stay apart from each other on a photograph; later ids get a hue of their own.
 _COLORS = (
@@ -29,11 +26,47 @@ Color = tuple[int, int, int]
 
 @dataclass(frozen=True)
 class LabelClass:
-    """One class of a folder: its label id (1 to 254), name and colour (red, green, blue)."""
+    """One class of a folder.
+
+    Attributes
+    ----------
+    id
+        Its label id, 1 to 254.
+    name
+        What people type as a tag.
+    color
+        Red, green and blue, 0 to 255 each.
+    synonyms
+        Words for the prompt in place of the name, such as "person with clothes,people,human";
+        empty for the published words of the name, or the name itself.
+    key
+        The number key, "1" to "9", that chooses it to paint with; empty for none.
+    threshold
+        The probability, 0 to 1, below which its pixels become background.
+    """
 
     id: int
     name: str
     color: Color
+    synonyms: str = ""
+    key: str = ""
+    threshold: float = 0.0
+
+
+@dataclass(frozen=True)
+class PromptSettings:
+    """How the prompts of a folder are made; None stands for the model's own choice.
+
+    Attributes
+    ----------
+    template
+        The prompt with ``{}`` in place of the words.
+    background
+        The background words.
+    """
+
+    template: str | None = None
+    background: tuple[str, ...] | None = None
 
 
 class ClassTable:
@@ -43,15 +76,33 @@ class ClassTable:
     ----------
     classes
         The classes to start with; ids and names (upper and lower case alike) must differ.
+    prompts
+        How the prompts are made.
+
+    Attributes
+    ----------
+    prompts
+        How the prompts are made.
+    former
+        Names that classes had before they were renamed, merged (both to the present name) or
+        deleted (to an empty one), case-folded. They live on in lists that came with the images.
+    retired
+        Label ids of deleted and merged classes. They are given to new classes last, so that a
+        mask that the deletion did not reach says nothing wrong.
     """
 
-    def __init__(self, classes: Iterable[LabelClass] = ()) -> None:
+    def __init__(
+        self, classes: Iterable[LabelClass] = (), prompts: PromptSettings | None = None
+    ) -> None:
+        self.prompts = prompts or PromptSettings()
+        self.former: dict[str, str] = {}
+        self.retired: set[int] = set()
         self._by_id: dict[int, LabelClass] = {}
         for label_class in classes:
             self._add(label_class)
 
     def __iter__(self) -> Iterator[LabelClass]:
-        """Go through the classes by ascending label id."""
+        """Go through the classes, as they are now, by ascending label id."""
         return iter(sorted(self._by_id.values(), key=lambda label_class: label_class.id))
 
     def __len__(self) -> int:
@@ -63,13 +114,36 @@ class ClassTable:
         """Names of all classes by ascending label id."""
         return tuple(label_class.name for label_class in self)
 
+    def synonyms(self) -> dict[str, str]:
+        """Prompt words by class name, for the classes that have some of their own."""
+        return {item.name: item.synonyms for item in self if item.synonyms}
+
+    def thresholds(self) -> dict[str, float]:
+        """Thresholds by class name, for the classes that have one."""
+        return {item.name: item.threshold for item in self if item.threshold > 0}
+
     def find(self, name: str) -> LabelClass | None:
         """Find a class by its name, upper and lower case alike."""
         folded = name.casefold()
         return next((item for item in self if item.name.casefold() == folded), None)
 
+    def by_id(self, label_id: int) -> LabelClass | None:
+        """Find a class by its label id."""
+        return self._by_id.get(label_id)
+
+    def by_key(self, key: str) -> LabelClass | None:
+        """Find the class of a number key."""
+        return next((item for item in self if key and item.key == key), None)
+
+    def present_names(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Say names as they are now: renamed and merged ones replaced, deleted ones left out."""
+        present = (
+            name if self.find(name) else self.former.get(name.casefold(), name) for name in names
+        )
+        return tuple(dict.fromkeys(name for name in present if name))
+
     def ensure(self, name: str) -> LabelClass:
-        """Find a class by its name, or add it with the next free label id.
+        """Find a class by its name, or add it with the next free label id and number key.
 
         Raises
         ------
@@ -79,12 +153,48 @@ class ClassTable:
         known = self.find(name)
         if known is not None:
             return known
-        label_id = next((i for i in range(1, IGNORE) if i not in self._by_id), None)
-        if label_id is None:
+        free = [i for i in range(1, IGNORE) if i not in self._by_id]
+        if not free:
             raise UserError(f"No label id is free for '{name}': a mask holds at most 254 classes.")
-        added = LabelClass(label_id, name, default_color(label_id))
+        label_id = min(free, key=lambda i: (i in self.retired, i))
+        used = {item.key for item in self}
+        key = next((key for key in KEYS if key not in used), "")
+        added = LabelClass(label_id, name, default_color(label_id), key=key)
         self._add(added)
         return added
+
+    def replace(self, label_class: LabelClass) -> None:
+        """Put a class in place of the one with its label id; its key is taken from any other.
+
+        Raises
+        ------
+        UserError
+            When its name is empty or that of another class.
+        """
+        other = self.find(label_class.name)
+        if not label_class.name.strip():
+            raise UserError("A class needs a name. Type one.")
+        if other is not None and other.id != label_class.id:
+            raise UserError(
+                f"'{other.name}' is a class already. Type another name, or merge the two classes."
+            )
+        rival = self.by_key(label_class.key)
+        if rival is not None and rival.id != label_class.id:
+            self._by_id[rival.id] = replace(rival, key="")
+        self._by_id[label_class.id] = label_class
+
+    def remove(self, label_id: int) -> None:
+        """Drop a class, if it is there, and retire its label id."""
+        if self._by_id.pop(label_id, None) is not None:
+            self.retired.add(label_id)
+
+    def forget_name(self, name: str, present: str) -> None:
+        """Note that what was called `name` is now `present`, or nothing if that is empty."""
+        old = name.casefold()
+        renamed = {
+            key: present if now.casefold() == old else now for key, now in self.former.items()
+        }
+        self.former = renamed | {old: present}
 
     def take_over(self, others: Iterable[LabelClass]) -> None:
         """Add the classes that another table has besides.
@@ -110,6 +220,7 @@ class ClassTable:
         if label_class.id in self._by_id or self.find(label_class.name) is not None:
             raise ValueError(f"class {label_class.id} '{label_class.name}' appears twice")
         self._by_id[label_class.id] = label_class
+        self.retired.discard(label_class.id)
 
 
 def default_color(label_id: int) -> Color:
@@ -143,49 +254,3 @@ def parse_tags(text: str, known: Iterable[str] = ()) -> tuple[str, ...]:
         if tag:
             tags.setdefault(tag.casefold(), spelling.get(tag.casefold(), tag))
     return tuple(tags.values())
-
-
-def read_class_table(path: str | os.PathLike[str]) -> ClassTable:
-    """Read ``classes.json``; a file that does not exist is an empty table.
-
-    Raises
-    ------
-    UserError
-        When the file is not such a table or was written by a newer version.
-    """
-    source = Path(path)
-    if not source.exists():
-        return ClassTable()
-    try:
-        content = json.loads(source.read_text(encoding="utf-8"))
-        version = int(content["version"])
-        classes = [_class_from_json(entry) for entry in content["classes"]]
-        table = ClassTable(classes)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(
-            f"{source} is not a readable class table ({error}). "
-            "Mend it, or move it away to start with an empty one."
-        ) from error
-    if version > VERSION:
-        raise UserError(
-            f"{source} was written by a newer weclip-napari (version {version}). Update the plugin."
-        )
-    return table
-
-
-def write_class_table(path: str | os.PathLike[str], table: ClassTable) -> None:
-    """Write ``classes.json`` in one step.
-
-    Raises
-    ------
-    OSError
-        When the folder cannot be written to.
-    """
-    entries = [{"id": c.id, "name": c.name, "color": list(c.color)} for c in table]
-    content = {"version": VERSION, "classes": entries}
-    write_text_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
-
-
-def _class_from_json(entry: dict[str, Any]) -> LabelClass:
-    red, green, blue = (int(channel) for channel in entry["color"])
-    return LabelClass(int(entry["id"]), str(entry["name"]), (red, green, blue))
