@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.images import list_images, read_image, write_image
+from weclip_napari.session.images import list_images, read_image, read_thumbnail, write_image
 
 RGB = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
 
@@ -160,3 +160,29 @@ def test_written_images_come_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "a.png"), RGB)
     write_image(tmp_path / "a.jpg", RGB)
     assert (tmp_path / "a.jpg").read_bytes().startswith(b"\xff\xd8")
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png"])
+def test_thumbnails_are_small_and_upright(tmp_path: Path, suffix: str) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    picture = Image.new("RGB", (800, 400), "red")
+    picture.paste("blue", (0, 0, 400, 400))
+    picture.save(tmp_path / f"a.{suffix}", exif=exif)
+    small = read_thumbnail(tmp_path / f"a.{suffix}", 64)
+    assert small.shape == (64, 32, 3)
+    assert small[5, 16].argmax() == 2
+    assert small[-5, 16].argmax() == 0
+
+
+def test_thumbnails_of_deep_and_small_images(tmp_path: Path) -> None:
+    Image.fromarray(np.arange(600, dtype=np.uint16).reshape(20, 30)).save(tmp_path / "a.png")
+    small = read_thumbnail(tmp_path / "a.png", 64)
+    assert small.shape == (20, 30, 3)
+    assert small.min() == 0 and small.max() == 255
+
+
+def test_a_broken_file_has_no_thumbnail_but_a_remedy(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"no picture")
+    with pytest.raises(UserError, match=r"a\.jpg.*copy it again"):
+        read_thumbnail(tmp_path / "a.jpg", 64)
