@@ -56,13 +56,18 @@ def write_mask(path: str | os.PathLike[str], mask: NDArray[np.uint8]) -> None:
     ValueError
         When `mask` has another type or number of axes.
     """
+    write_bytes_atomically(path, encode_mask(mask))
+
+
+def encode_mask(mask: NDArray[np.uint8]) -> bytes:
+    """Give the bytes of the palette PNG that `write_mask` writes, the same for the same mask."""
     if mask.dtype != np.uint8 or mask.ndim != 2:
         raise ValueError(f"a mask is a 2-D uint8 array, not {mask.ndim}-D {mask.dtype}")
     image = Image.fromarray(mask)
     image.putpalette(voc_palette().tobytes())
     buffer = io.BytesIO()
     image.save(buffer, "PNG")
-    write_bytes_atomically(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def read_mask(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
