@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_data_path
 
+from weclip_napari.gui.settings import PLUGIN as PLUGIN
 from weclip_napari.session.images import list_images, read_image
 
 if TYPE_CHECKING:
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     LayerData = tuple[Any, dict[str, Any], str]
 
-PLUGIN = "weclip-napari"
 SAMPLE = "drawn_scenes"
 COUNT, SEED, SIDE = 12, 2026, 384
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from weclip_napari.gui.tooltips import KEYS, TOOLTIPS
+from weclip_napari.gui.tooltips import KEYS, TOOLTIPS, key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,7 +29,7 @@ class ShortcutSheet(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        ours = [(key, TOOLTIPS[name]) for name, key in KEYS.items()]
+        ours = [(key_of(name), TOOLTIPS[name]) for name in KEYS if key_of(name)]
         sheet = QLabel(_table("Annotator", ours) + _table("Labels layer (napari)", _LABELS_LAYER))
         sheet.setWordWrap(True)
         sheet.setAlignment(Qt.AlignmentFlag.AlignTop)

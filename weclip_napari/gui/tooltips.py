@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QWidget
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Each action's key unless the user's preferences say otherwise; the manifest repeats them there.
 # Letters that neither the viewer nor a Labels layer uses: a layer's own keys would win.
 KEYS = {
     "previous": "A",
@@ -15,7 +18,20 @@ KEYS = {
     "propose": "R",
     "type_tags": "T",
     "next_view": "W",
+    "accept_and_next": "G",
+    "next_unreviewed": "N",
+    "skip": "K",
+    "jump": "J",
+    "suggest": "U",
+    "affinity_brush": "C",
+    "overrule": "O",
+    "fill_holes": "Shift+F",
+    "remove_islands": "Shift+I",
+    "smooth": "Shift+S",
+    "snap": "Shift+P",
+    "keys": "H",
 }
+_in_use = dict(KEYS)
 
 TOOLTIPS = {
     "open_folder": "Choose a folder of images, sub-folders included, or a data set folder.",
@@ -47,11 +63,40 @@ TOOLTIPS = {
     "affinity_kind": "The affinity of CLIP's own attention, or the one that the decoder learned.",
     "model": "The model that proposes masks.",
     "saved": "Whether the mask of this image is on the disk.",
+    "accept_and_next": "Accept the mask of this image and open the next one.",
+    "next_unreviewed": "Open the next image that is neither accepted nor skipped.",
+    "skip": "Leave this image out and open the next one.",
+    "jump": "Go to an image by its number or a part of its name.",
+    "suggest": "Rank the classes by how well they fit this image, for you to add or reject.",
+    "affinity_brush": "Click or scribble: what belongs with these patches is painted.",
+    "overrule": "Let the next proposal change what you painted yourself. Off for each new image.",
+    "fill_holes": "Fill the holes of the chosen class.",
+    "remove_islands": "Remove the small islands of the chosen class.",
+    "smooth": "Smooth the outline of the chosen class.",
+    "snap": "Move the outline of the chosen class to the edges of the picture.",
+    "keys": "Show all keys.",
 }
+
+
+def key_of(name: str) -> str:
+    """Return the key of an action; "" for none."""
+    return _in_use.get(name, "")
+
+
+def use_keys(keys: Mapping[str, str]) -> None:
+    """Take over the user's keys, by the names in `KEYS`; they hold for every window."""
+    _in_use.update(keys)
 
 
 def explain(widget: QWidget, name: str) -> None:
     """Give a widget its name and its tooltip, with its key if it has one."""
-    key = f" Key: {KEYS[name]}." if name in KEYS else ""
+    key = f" Key: {key_of(name)}." if key_of(name) else ""
     widget.setObjectName(name)
     widget.setToolTip(f"<p>{TOOLTIPS[name]}{key}</p>")
+
+
+def explain_again(panel: QWidget) -> None:
+    """Renew the tooltips of a panel's widgets after the keys have changed."""
+    for widget in panel.findChildren(QWidget):
+        if widget.objectName() in KEYS:
+            explain(widget, widget.objectName())
