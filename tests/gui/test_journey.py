@@ -233,7 +233,8 @@ def test_a_proposal_waits_for_the_end_of_a_stroke(window, scenes, monkeypatch):
     window.move(40, 30)
     mouse = (window.canvas, Qt.MouseButton.LeftButton)
     window.qtbot.mousePress(*mouse, pos=window.point(40, 30))
-    window.annotator.propose(("apple",))
+    window.annotator.type_tags(("apple",))
+    window.annotator.propose()
     window.qtbot.waitUntil(lambda: True in asked, timeout=TIMEOUT)
     stroke = window.mask == 9
     assert stroke.any()

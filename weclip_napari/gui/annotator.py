@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from weclip_napari.errors import UserError
 from weclip_napari.gui.affinity_probe import AffinityProbe
-from weclip_napari.gui.engine import AffinityKind, Branch, Engine, Request
+from weclip_napari.gui.engine import AffinityKind, Engine, Request
 from weclip_napari.gui.jobs import JobRunner
 from weclip_napari.gui.layer_data import with_class_ids
 from weclip_napari.gui.layers import LayerStack, View
 from weclip_napari.gui.mask_layer import MaskLayer
+from weclip_napari.gui.save_state import SaveState
+from weclip_napari.gui.tuning import Tuning
+from weclip_napari.gui.viewport import Viewport
+from weclip_napari.session.states import REVIEWED, State
 from weclip_napari.session.workspace import OpenImage, Workspace
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Sequence
 
     import napari.viewer
     from numpy.typing import NDArray
@@ -55,19 +60,45 @@ class Annotator(QObject):
     folder_opened()
         Another folder is open.
     image_opened(int)
-        Another image is open, by its row in the folder.
+        Another image is open, by its row in the folder; also when it could not be read.
+    tags_changed()
+        The open image has other tags or negative tags.
     proposal_shown(list of TagResult)
         A proposal is in the layers; an empty list when there is none.
+    suggestions_shown(list of (str, float))
+        Classes that the open image may show, with their scores, best first.
     dirty_changed(bool)
         The open image has unsaved changes, or has none any more.
+    save_state_changed()
+        `save_state` or `save_problem` changed.
+    row_changed(int), rows_changed()
+        The state, tags or problem of one image, or of many, changed.
+    classes_changed(), tuning_changed()
+        Names, colours or thresholds of classes, or the tuning, changed.
     failed(str), noted(str)
         Something to tell the user.
+
+    Attributes
+    ----------
+    row_order
+        Gives the rows in the order in which the user goes through them.
+    problems
+        What is wrong with images, by row.
+    results
+        The tags of the proposal that is shown.
     """
 
     folder_opened = Signal()
     image_opened = Signal(int)
+    tags_changed = Signal()
     proposal_shown = Signal(list)
+    suggestions_shown = Signal(list)
     dirty_changed = Signal(bool)
+    save_state_changed = Signal()
+    row_changed = Signal(int)
+    rows_changed = Signal()
+    classes_changed = Signal()
+    tuning_changed = Signal()
     failed = Signal(str)
     noted = Signal(str)
 
@@ -79,18 +110,46 @@ class Annotator(QObject):
     ) -> None:
         super().__init__(parent)
         self.engine = engine or Engine()
+        self.viewport = Viewport(viewer)
         self.layers = LayerStack(viewer)
         self.jobs = JobRunner(self._is_drawing, self)
+        self.batch = JobRunner(parent=self)
         self.probe = AffinityProbe(viewer, self.layers, self._look_up_affinity)
         self.workspace: Workspace | None = None
         self.index = -1
         self.tags: tuple[str, ...] = ()
+        self.negative_tags: tuple[str, ...] = ()
+        self.state = State.TODO
+        self.tuning = Tuning()
+        self.propose_on_open = True
+        self.proposal: Proposal | None = None
+        self.results: list[TagResult] = []
         self.affinity_kind: AffinityKind = "attention"
-        self.unreadable: dict[int, str] = {}
+        self.problems: dict[int, str] = {}
+        self.save_problem = ""
+        self.row_order: Callable[[], Sequence[int]] = self._all_rows
         self.jobs.failed.connect(self.failed)
+        self.batch.failed.connect(self.failed)
         self._autosave_timer = QTimer(self)
         self._autosave_timer.timeout.connect(self.autosave)
         self._autosave_timer.start(1000 * AUTOSAVE_SECONDS)
+
+    @property
+    def is_read_only(self) -> bool:
+        """Whether nothing can be changed here; `workspace.read_only` says why."""
+        return bool(getattr(self.workspace, "read_only", ""))
+
+    @property
+    def save_state(self) -> SaveState:
+        """Whether the open image's work is on the disk."""
+        if self.current is None or self.workspace is None:
+            return SaveState.EMPTY
+        if self.is_read_only:
+            return SaveState.READ_ONLY
+        if self.is_dirty:
+            return SaveState.FAILED if self.save_problem else SaveState.UNSAVED
+        is_saved = self.workspace.store.is_saved(self.current.path)
+        return SaveState.SAVED if is_saved else SaveState.EMPTY
 
     @property
     def current(self) -> OpenImage | None:
@@ -113,11 +172,11 @@ class Annotator(QObject):
         except UserError as error:
             self.failed.emit(str(error))
             return False
-        self.workspace, self.index, self.unreadable = workspace, -1, {}
+        self.workspace, self.index, self.problems = workspace, -1, {}
         self.folder_opened.emit()
         is_opened = self.open_image(workspace.first_unsaved())
         if workspace.problem:
-            reason = self.unreadable.get(self.index, "")
+            reason = self.problems.get(self.index, "")
             self.failed.emit(f"{workspace.problem} {reason}".rstrip())
         return is_opened
 
@@ -139,7 +198,7 @@ class Annotator(QObject):
         except UserError as error:
             self._show_unreadable(index, str(error))
             return False
-        self.unreadable.pop(index, None)
+        self.problems.pop(index, None)
         self._show_image(image)
         return True
 
@@ -149,23 +208,100 @@ class Annotator(QObject):
             return False
         return self.open_image(self.index + offset)
 
+    def next_unreviewed(self) -> bool:
+        """Open the next image that is neither accepted nor skipped, from the start at the end."""
+        order = list(self.row_order())
+        here = order.index(self.index) if self.index in order else -1
+        for row in [*order[here + 1 :], *order[: here + 1]]:
+            if row != self.index and self.state not in REVIEWED:
+                return self.open_image(row)
+        self.noted.emit("Every image of the folder is accepted or skipped.")
+        return False
+
+    def accept_and_next(self) -> bool:
+        """Accept the open image and open the next unreviewed one."""
+        self._set_state(State.ACCEPTED)
+        return self.next_unreviewed()
+
+    def skip(self) -> bool:
+        """Mark the open image as skipped and open the next unreviewed one."""
+        self._set_state(State.SKIPPED)
+        return self.next_unreviewed()
+
+    def jump_to(self, text: str) -> bool:
+        """Open an image by its number, counted from 1, or by a part of its name."""
+        if self.workspace is None:
+            return False
+        rows = range(len(self.workspace.images))
+        if text.strip().isdigit() and int(text) - 1 in rows:
+            return self.open_image(int(text) - 1)
+        wanted = text.strip().casefold()
+        found = [row for row in rows if wanted in self.workspace.name(row).casefold()]
+        if not wanted or not found:
+            self.failed.emit(f"No image is called '{text}' or has that number.")
+            return False
+        return self.open_image(found[0])
+
+    def try_again(self) -> bool:
+        """Open the folder again where it is read-only, in case it can be written by now."""
+        return self.workspace is not None and self.open_folder(self.workspace.folder)
+
     def type_tags(self, tags: tuple[str, ...]) -> None:
         """Take over what the user typed; it is saved with the mask."""
-        if tags != self.tags:
-            self.tags = tags
-            self.dirty_changed.emit(self.is_dirty)
+        negative = tuple(tag for tag in self.negative_tags if tag not in tags)
+        self._set_tags(tags, negative)
 
-    def propose(self, tags: tuple[str, ...], branch: Branch = "auto") -> None:
-        """Propose masks for the open image; the result arrives as `proposal_shown`."""
+    def reject_tag(self, tag: str) -> None:
+        """Note that the image does not show a tag."""
+        tags = tuple(other for other in self.tags if other != tag)
+        self._set_tags(tags, tuple(dict.fromkeys((*self.negative_tags, tag))))
+
+    def unreject_tag(self, tag: str) -> None:
+        """Forget that a tag was rejected."""
+        self._set_tags(self.tags, tuple(other for other in self.negative_tags if other != tag))
+
+    def suggest_tags(self) -> None:
+        """Rank the folder's and the decoder's classes for the open image: `suggestions_shown`."""
+        self.suggestions_shown.emit([])
+
+    def propose(self) -> None:
+        """Propose masks for the open image's tags; the result arrives as `proposal_shown`."""
         if self.current is None:
             self.failed.emit("No image is open. Open a folder, or the sample scenes, first.")
             return
-        if not tags:
+        if not self.tags:
             self.failed.emit("Type at least one tag, such as 'dog', then propose.")
             return
-        self.type_tags(tags)
-        request = Request(self.current.digest, self.current.pixels, tags, branch)
+        request = Request(self.current.digest, self.current.pixels, self.tags, self.tuning.branch)
         self.jobs.start(lambda report: self.engine.propose(request, report), self._show_proposal)
+
+    def tune(self, **changes: Any) -> None:
+        """Change the tuning, such as ``branch="cam"``, and propose again if masks are shown."""
+        tuning = replace(self.tuning, **changes)
+        if tuning != self.tuning:
+            self.tuning = tuning
+            self.tuning_changed.emit()
+            self._propose_again()
+
+    def set_threshold(self, tag: str, threshold: float) -> None:
+        """Change the threshold of a tag's class, in [0, 1], and propose again."""
+        self.classes_changed.emit()
+        self._propose_again()
+
+    def propose_all(self) -> None:
+        """Propose in the background for all unreviewed images that have tags; see `batch`."""
+        self.failed.emit("No image of the folder has tags and waits for a proposal.")
+
+    def cancel(self) -> None:
+        """Stop the work in the background; what is drawn stays."""
+        self.jobs.cancel()
+        self.batch.cancel()
+
+    def refresh_classes(self) -> None:
+        """Show names and colours of the classes after they were edited."""
+        if self.workspace is not None and self.layers.mask is not None:
+            self.layers.mask.show_classes(self.workspace.store.classes)
+        self.classes_changed.emit()
 
     def show_view(self, view: View) -> None:
         """Show one thing over the image, for the chosen tag, or all things side by side."""
@@ -183,6 +319,11 @@ class Annotator(QObject):
         if self.layers.mask is not None:
             self.layers.mask.undo()
 
+    def redo(self) -> None:
+        """Do the last undone step of the open image again."""
+        if self.layers.mask is not None:
+            self.layers.mask.redo()
+
     def save(self) -> bool:
         """Save the open image's mask; on failure it stays unsaved and the reason is told."""
         if self.workspace is None or self.layers.mask is None:
@@ -191,9 +332,14 @@ class Annotator(QObject):
         try:
             path = self.workspace.save(self.layers.mask.mask, self.tags)
         except UserError as error:
+            self.save_problem = self.problems[self.index] = str(error)
+            self.save_state_changed.emit()
             self.failed.emit(str(error))
             return False
-        self.dirty_changed.emit(False)
+        self.save_problem = ""
+        self.problems.pop(self.index, None)
+        self._tell_dirty()
+        self.row_changed.emit(self.index)
         self.noted.emit(f"Saved {path.relative_to(self.workspace.folder)}")
         return True
 
@@ -221,23 +367,26 @@ class Annotator(QObject):
 
     def _show_image(self, image: OpenImage) -> None:
         assert self.workspace is not None  # noqa: S101
-        self.tags = image.tags
+        self.tags, self.negative_tags, self.state = image.tags, (), State.TODO
+        self.save_problem = ""
         classes = self.workspace.store.classes
         mask = MaskLayer(image.mask, image.provenance, classes, self._on_mask_changed)
         self.layers.show_image(image.pixels, mask)
-        self.proposal_shown.emit([])
+        self._show_results(None, [])
         self.image_opened.emit(self.index)
-        self.dirty_changed.emit(False)
+        self.tags_changed.emit()
+        self._tell_dirty()
         request = Request(image.digest, image.pixels)
         self.jobs.start(lambda report: self.engine.prepare(request, report), lambda _: None)
 
     def _show_unreadable(self, index: int, message: str) -> None:
-        self.unreadable[index] = message
+        self.problems[index] = message
         self.layers.clear()
-        self.tags = ()
-        self.proposal_shown.emit([])
+        self.tags, self.negative_tags, self.state = (), (), State.TODO
+        self._show_results(None, [])
         self.image_opened.emit(index)
-        self.dirty_changed.emit(False)
+        self.tags_changed.emit()
+        self._tell_dirty()
         self.failed.emit(message)
 
     def _show_proposal(self, proposal: Proposal) -> None:
@@ -255,7 +404,7 @@ class Annotator(QObject):
         results = _tag_results(proposal, classes)
         self.choose_tag(next(result for result in results if result.tag == self.layers.tag))
         self._show_central_affinity()
-        self.proposal_shown.emit(results)
+        self._show_results(proposal, results)
         self.noted.emit(" ".join(proposal.notes))
 
     def _look_up_affinity(self, y: int, x: int) -> NDArray[np.float32] | None:
@@ -278,7 +427,34 @@ class Annotator(QObject):
         return self.layers.mask is not None and self.layers.mask.is_being_drawn
 
     def _on_mask_changed(self) -> None:
+        self._tell_dirty()
+
+    def _all_rows(self) -> Sequence[int]:
+        return range(len(self.workspace.images)) if self.workspace else ()
+
+    def _set_tags(self, tags: tuple[str, ...], negative: tuple[str, ...]) -> None:
+        if (tags, negative) != (self.tags, self.negative_tags):
+            self.tags, self.negative_tags = tags, negative
+            self.tags_changed.emit()
+            self._tell_dirty()
+
+    def _set_state(self, state: State) -> None:
+        if self.current is not None:
+            self.state = state
+            self._tell_dirty()
+            self.row_changed.emit(self.index)
+
+    def _show_results(self, proposal: Proposal | None, results: list[TagResult]) -> None:
+        self.proposal, self.results = proposal, results
+        self.proposal_shown.emit(results)
+
+    def _propose_again(self) -> None:
+        if self.proposal is not None:
+            self.propose()
+
+    def _tell_dirty(self) -> None:
         self.dirty_changed.emit(self.is_dirty)
+        self.save_state_changed.emit()
 
 
 def _tag_results(proposal: Proposal, classes: list[LabelClass]) -> list[TagResult]:

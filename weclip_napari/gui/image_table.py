@@ -17,7 +17,7 @@ COLORS = {TODO: "#8a8f98", SAVED: "#4caf7a", UNSAVED: "#e6a23c", ERROR: "#e5605c
 def image_state(annotator: Annotator, row: int) -> str:
     """Tell what is known of an image of the folder."""
     workspace = annotator.workspace
-    if workspace is None or row in annotator.unreadable:
+    if workspace is None or row in annotator.problems:
         return ERROR
     if row == annotator.index and annotator.is_dirty:
         return UNSAVED
@@ -55,7 +55,7 @@ class ImageTable(QAbstractTableModel):
             return state
         if role == Qt.ItemDataRole.ForegroundRole:
             return QColor(COLORS[state])
-        return self._annotator.unreadable.get(row) if role == Qt.ItemDataRole.ToolTipRole else None
+        return self._annotator.problems.get(row) if role == Qt.ItemDataRole.ToolTipRole else None
 
     def _on_folder_opened(self) -> None:
         self.beginResetModel()

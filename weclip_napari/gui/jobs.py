@@ -76,6 +76,8 @@ class JobRunner(QObject):
     -------
     stage(str)
         What the job does now.
+    progress(int, int)
+        How many parts of the job are done, and how many there are.
     failed(str)
         Why it failed.
     busy_changed(bool)
@@ -83,6 +85,7 @@ class JobRunner(QObject):
     """
 
     stage = Signal(str)
+    progress = Signal(int, int)
     failed = Signal(str)
     busy_changed = Signal(bool)
     _told = Signal(object, str, object)

@@ -52,7 +52,9 @@ class TagPanel(QWidget):
         """Propose masks for the typed tags."""
         self.entry.completer().popup().hide()
         self.entry.clearFocus()  # so that Ctrl+Z and the tools' keys reach the picture
-        self._annotator.propose(self.entry.tags, self.branch.currentData())
+        self._annotator.type_tags(self.entry.tags)
+        self._annotator.tune(branch=self.branch.currentData())
+        self._annotator.propose()
 
     def update_known(self) -> None:
         """Offer the classes of the model and of the folder as completions."""
