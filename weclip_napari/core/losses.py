@@ -21,6 +21,41 @@ class Losses(NamedTuple):
     total: Tensor
 
 
+class LossSums(NamedTuple):
+    """What the losses of a batch are made of; those of its parts, on any machine, add up.
+
+    Attributes
+    ----------
+    sums : Tensor
+        (4,), with gradients: cross entropy over background and over foreground pixels, 1 - A_f
+        over pairs of one label, A_f over pairs of two.
+    counts : Tensor
+        (4,) of as many pixels and pairs.
+    """
+
+    sums: Tensor
+    counts: Tensor
+
+    def plus(self, other: LossSums) -> LossSums:
+        """Return the sums of both parts."""
+        return LossSums(self.sums + other.sums, self.counts + other.counts)
+
+    def losses(self, weight: float, counts: Tensor | None = None) -> Losses:
+        """Return the losses of the batch.
+
+        Parameters
+        ----------
+        weight : float
+            Of the affinity loss in the total.
+        counts : Tensor, optional
+            (4,), of the whole batch where this is only a part of it.
+        """
+        counts = self.counts if counts is None else counts
+        segmentation = (self.sums[:2] / counts[:2].clamp(min=1)).sum() / 2
+        affinity = (self.sums[2:] / (counts[2:] + 1)).sum() / 2
+        return Losses(segmentation, affinity, segmentation + weight * affinity)
+
+
 def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """Cross entropy, half from background pixels and half from the others.
 
@@ -33,16 +68,23 @@ def segmentation_loss(logits: Tensor, labels: Tensor) -> Tensor:
     labels : Tensor
         (b, H, W) integers, 0 background, 255 ignored.
     """
+    sums, counts = _pixel_sums(logits, labels)
+    return (sums / counts.clamp(min=1)).sum() / 2
+
+
+def _pixel_sums(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the cross entropy over background and foreground pixels, and their numbers."""
     upsampled = F.interpolate(logits, size=labels.shape[-2:], mode="bilinear")
     labels = labels.long()
     losses = F.cross_entropy(upsampled, labels, ignore_index=IGNORE, reduction="none")
     background = labels == 0
     foreground = ~background & (labels != IGNORE)
-    return (_masked_mean(losses, background) + _masked_mean(losses, foreground)) / 2
+    return _sums([(losses, background), (losses, foreground)])
 
 
-def _masked_mean(values: Tensor, mask: Tensor) -> Tensor:
-    return values[mask].sum() / mask.sum().clamp(min=1)
+def _sums(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    sums = torch.stack([values[mask].sum() for values, mask in parts])
+    return sums, torch.stack([mask.sum() for _, mask in parts])
 
 
 def radius_mask(grid: tuple[int, int], radius: int = AFFINITY_RADIUS) -> Tensor:
@@ -101,16 +143,19 @@ def affinity_loss(affinity: Tensor, pairs: Tensor) -> Tensor:
     pairs : Tensor
         (b, n, n), from `affinity_label`.
     """
-    positives, negatives = pair_counts(pairs)
-    same = (1 - affinity)[pairs == 1].sum() / positives
-    different = affinity[pairs == 0].sum() / negatives
-    return (same + different) / 2
+    sums, _ = _pair_sums(affinity, pairs)
+    return (sums / torch.stack(pair_counts(pairs))).sum() / 2
 
 
-def total_loss(
-    logits: Tensor, affinity: Tensor, labels: Tensor, weight: float = AFFINITY_WEIGHT
-) -> Losses:
-    """Compute all losses of a batch.
+def _pair_sums(affinity: Tensor, pairs: Tensor) -> tuple[Tensor, Tensor]:
+    """Return 1 - A_f over pairs of one label, A_f over pairs of two, and their numbers."""
+    return _sums([(1 - affinity, pairs == 1), (affinity, pairs == 0)])
+
+
+def loss_sums(
+    logits: Tensor, affinity: Tensor, labels: Tensor, affinity_labels: Tensor | None = None
+) -> LossSums:
+    """Sum up what the losses of some images of one size are made of.
 
     Parameters
     ----------
@@ -120,10 +165,26 @@ def total_loss(
         A_f, (b, h * w, h * w).
     labels : Tensor
         (b, H, W) pseudo labels, 255 ignored; taken as constants.
+    affinity_labels : Tensor, optional
+        (b, H, W), what supervises A_f where that is something else (supplement, table 3).
+    """
+    source = labels if affinity_labels is None else affinity_labels
+    pairs = affinity_label(source, (logits.shape[2], logits.shape[3]))
+    pixels, pixel_counts = _pixel_sums(logits, labels)
+    ties, tie_counts = _pair_sums(affinity, pairs)
+    return LossSums(torch.cat([pixels, ties]), torch.cat([pixel_counts, tie_counts]))
+
+
+def total_loss(
+    logits: Tensor, affinity: Tensor, labels: Tensor, weight: float = AFFINITY_WEIGHT
+) -> Losses:
+    """Compute all losses of a batch of images of one size; see `loss_sums`.
+
+    Parameters
+    ----------
+    logits, affinity, labels : Tensor
+        As for `loss_sums`.
     weight : float
         Of the affinity loss in the total.
     """
-    grid = (logits.shape[2], logits.shape[3])
-    segmentation = segmentation_loss(logits, labels)
-    pairs = affinity_loss(affinity, affinity_label(labels, grid))
-    return Losses(segmentation, pairs, segmentation + weight * pairs)
+    return loss_sums(logits, affinity, labels).losses(weight)
