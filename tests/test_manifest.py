@@ -47,6 +47,19 @@ def test_installed_plugin_is_discovered() -> None:
     assert [sample.key for sample in manifest.contributions.sample_data or []] == ["drawn_scenes"]
 
 
+def test_everything_contributed_names_a_command_of_the_manifest() -> None:
+    contributions = PluginManifest.from_file(ROOT / "napari.yaml").contributions
+    commands = {command.id for command in contributions.commands or []}
+    named = {
+        item.command
+        for kind in ("widgets", "readers", "writers", "sample_data")
+        for item in getattr(contributions, kind)
+    }
+    in_menus = {item.command for items in contributions.menus.values() for item in items}
+    assert named | in_menus == commands
+    assert set(contributions.menus) == {"napari/layers/annotate", "napari/layers/segment"}
+
+
 @pytest.fixture(scope="module")
 def wheel_names(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """Names of the files in a wheel built from this working tree."""
