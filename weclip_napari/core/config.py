@@ -20,7 +20,7 @@ IMAGENET_MEAN = (123.675, 116.28, 103.53)
 IMAGENET_STD = (58.395, 57.12, 57.375)
 
 
-class _JsonConfig:
+class JsonConfig:
     """Round trip of a frozen dataclass through plain JSON values."""
 
     def to_json(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def _require(allowed: bool, message: str) -> None:
 
 
 @dataclass(frozen=True)
-class AffinityConfig(_JsonConfig):
+class AffinityConfig(JsonConfig):
     """Which attention maps make the affinity, and how it spreads a CAM.
 
     Attributes
@@ -103,7 +103,7 @@ class AffinityConfig(_JsonConfig):
 
 
 @dataclass(frozen=True)
-class DecoderConfig(_JsonConfig):
+class DecoderConfig(JsonConfig):
     """Shape of the trained decoder.
 
     Attributes
@@ -135,7 +135,7 @@ class DecoderConfig(_JsonConfig):
 
 
 @dataclass(frozen=True)
-class WeclipConfig(_JsonConfig):
+class WeclipConfig(JsonConfig):
     """Everything about a model but its weights and its decoder's shape.
 
     Attributes
