@@ -31,7 +31,7 @@ def proposal() -> Proposal:
         cam=np.stack([halves(0.9, 0.1), halves(0.2, 0.3)]),
         refined_cam=np.stack([halves(0.9, 0.1), halves(0.2, 0.8)]),
         scores=np.array([0.5, 0.4], np.float32),
-        pseudo_label=halves(1, 2).astype(np.uint8),
+        cam_scores=np.stack([halves(0, 0), halves(1, 0), halves(0, 1)]),
         decoder_logits=np.stack(logits),
         canvas_uncertainty=np.zeros(SIZE, np.float32),
         branches=("decoder", "decoder"),

@@ -227,7 +227,7 @@ def test_background_power(predictor: Predictor) -> None:
 def test_affinity_rows_are_rows_of_the_matrices(predictor: Predictor) -> None:
     predictor.propose(["disc"])
     encoded = predictor._encoded
-    rows, columns = encoded.features.grid
+    rows, columns = encoded.grid
     patch = 2 * columns + 5
     row = predictor.affinity_row(2 * 8 + 3, 5 * 8)
     assert row.shape == (rows, columns)

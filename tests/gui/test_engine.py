@@ -1,5 +1,7 @@
 """The model behind the annotator."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,7 @@ def test_a_cancelled_stage_can_be_taken_up_again(engine, stages):
 
 def test_a_failed_encoding_is_tried_again(engine, predictor, stages, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(predictor, "set_image", lambda image: 1 / 0)
+        patch.setattr(predictor, "encode", lambda image: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             engine.prepare(Request("a", PIXELS), lambda stage: None)
     engine.prepare(Request("a", PIXELS), stages.append)
@@ -57,11 +59,19 @@ def test_affinity_is_only_known_for_the_encoded_image(engine):
     assert engine.affinity("b", 0, 0, "attention") is None
 
 
-def test_a_busy_engine_does_not_make_the_cursor_wait(engine):
+def test_a_moving_cursor_never_waits(engine):
+    engine.prepare(Request("a", PIXELS), lambda stage: None)
     answers = []
-    report = lambda stage: answers.append(engine.affinity("a", 0, 0, "attention"))  # noqa: E731
-    engine.prepare(Request("a", PIXELS), report)
-    assert answers == [None, None]
+
+    def look_up(stage):
+        thread = threading.Thread(
+            target=lambda: answers.append(engine.affinity("a", 0, 0, "attention"))
+        )
+        thread.start()
+        thread.join(5)
+
+    engine.propose(Request("b", PIXELS + 1, ("apple",)), look_up)
+    assert [row.shape for row in answers] == [(6, 8)] * 2
 
 
 def test_the_model_is_known_once_it_is_loaded(engine):
@@ -69,15 +79,6 @@ def test_the_model_is_known_once_it_is_loaded(engine):
     engine.prepare(Request("a", PIXELS), lambda stage: None)
     assert engine.info.name
     assert engine.info.classes == ("apple", "star", "fish")
-
-
-def test_the_cursor_only_looks_up_what_was_prepared(engine, predictor, monkeypatch):
-    look_up, kinds = predictor.affinity_row, []
-    monkeypatch.setattr(
-        predictor, "affinity_row", lambda y, x, kind: kinds.append(kind) or look_up(y, x, kind)
-    )
-    engine.prepare(Request("a", PIXELS), lambda stage: None)
-    assert kinds == ["attention", "learned"]
 
 
 def test_a_model_without_decoder_is_prepared_too():

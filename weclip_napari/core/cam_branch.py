@@ -2,31 +2,68 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
 from weclip_napari.core.affinity import refine
 from weclip_napari.core.cam import normalise
 from weclip_napari.core.prompts import PromptBank
-from weclip_napari.core.pseudo_label import pseudo_scores
+from weclip_napari.core.pseudo_label import background_score, tag_scores, with_background
+from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from torch import Tensor
 
+    from weclip_napari.core.cam import CamResult
     from weclip_napari.core.encoded_image import EncodedImage
     from weclip_napari.core.model import WeclipModel
+    from weclip_napari.core.par import PixelAdaptiveRefinement
 
 Words = tuple[str, ...]
 """Prompt words of one tag; their mean vector stands for it."""
 
 
-@dataclass(frozen=True)
+class Prompting(NamedTuple):
+    """What the tags' words are put into, and what they compete with.
+
+    Attributes
+    ----------
+    template : str
+        Prompt with ``{}`` in place of the words.
+    background : tuple of str
+        The background words, at least one.
+    """
+
+    template: str
+    background: Words
+
+    def tagged(self, tags: Sequence[Words]) -> Words:
+        """Return the background words that are tags, which therefore don't count as background."""
+        tagged = {word.casefold() for words in tags for word in words}
+        return tuple(word for word in self.background if word.casefold() in tagged)
+
+    def left(self, tags: Sequence[Words]) -> Words:
+        """Return the background words that are no tags; all if that would leave none."""
+        tagged = self.tagged(tags)
+        return tuple(word for word in self.background if word not in tagged) or self.background
+
+
 class CamEvidence:
     """What the CAM branch says about K tags.
+
+    Parameters
+    ----------
+    result : CamResult
+        Grad-CAMs, of which the first K probabilities are the tags'.
+    refined : Tensor
+        (K, h, w) CAMs spread along the affinity.
+    par : PixelAdaptiveRefinement
+        Of the canvas.
+    iterations : int
+        Steps of it.
 
     Attributes
     ----------
@@ -34,14 +71,40 @@ class CamEvidence:
         (K,) class scores.
     cam, refined : Tensor
         (K, h, w) in [0, 1] on the patch grid.
-    scores : Tensor
-        (K + 1, H', W') on the canvas, background first; their argmax is the pseudo label.
     """
 
-    probabilities: Tensor
-    cam: Tensor
-    refined: Tensor
-    scores: Tensor
+    def __init__(
+        self, result: CamResult, refined: Tensor, par: PixelAdaptiveRefinement, iterations: int
+    ) -> None:
+        self.probabilities = result.probabilities[: len(refined)]
+        self.cam = result.cam
+        self.refined = normalise(refined)
+        self._spread = refined
+        self._par = par
+        self._iterations = iterations
+        self._background: Tensor | None = None
+        self._tags: Tensor | None = None
+        self._scores: tuple[float, Tensor] | None = None
+
+    @torch.no_grad()
+    def scores(self, power: float) -> Tensor:
+        """Return scores, (K + 1, H', W') on the canvas, of the background to a power and the tags.
+
+        Their argmax is the pseudo label. The refinement is linear in each channel, so that
+        another power refines one channel only.
+        """
+        if self._scores is None or self._scores[0] != power:
+            self._scores = (power, self._refine_all(power))
+        return self._scores[1]
+
+    def _refine_all(self, power: float) -> Tensor:
+        if self._background is None or self._tags is None:
+            tags = tag_scores(self._spread, self._par.size)
+            self._background = background_score(tags)
+            scores = self._par(with_background(tags, power), self._iterations)
+            self._tags = scores[1:]
+            return scores
+        return torch.cat([self._par(self._background**power, self._iterations), self._tags])
 
 
 class CamBranch:
@@ -55,38 +118,61 @@ class CamBranch:
 
     def __init__(self, model: WeclipModel) -> None:
         self._config = model.config
-        self._bank = PromptBank(model.backbone, model.config.template)
-        self.background = self._bank.embed(model.config.background_words)
+        self._backbone = model.backbone
+        self._banks: dict[str, PromptBank] = {}
+        self.own = Prompting(model.config.template, tuple(model.config.background_words))
+        self.background = self._bank(self.own.template).embed(self.own.background)
 
-    def embed(self, tags: Sequence[Words]) -> Tensor:
+    def prompting(self, template: str | None, background: Sequence[str] | None) -> Prompting:
+        """Return the model's prompting with another template or other background words.
+
+        Raises
+        ------
+        UserError
+            If the template has no place for a tag, or there are no background words.
+        """
+        template = self.own.template if template is None else template.strip()
+        if "{}" not in template:
+            raise UserError(
+                f"The prompt template {template!r} has no {{}} where the tag goes. "
+                "Write one such as 'a photo of a {}.'."
+            )
+        if background is None:
+            return self.own._replace(template=template)
+        words = tuple(dict.fromkeys(word.strip() for word in background if word.strip()))
+        if not words:
+            raise UserError(
+                "There are no background words. Name at least one thing that surrounds what is "
+                "tagged, such as 'ground'."
+            )
+        return Prompting(template, words)
+
+    def embed(self, tags: Sequence[Words], template: str) -> Tensor:
         """Return the unit vectors (K, joint) of tags."""
-        return self._bank.embed_classes(tags)
-
-    def tagged_background(self, tags: Sequence[Words]) -> Words:
-        """Return the background words that are tags, which therefore don't count as background."""
-        tagged = {word.casefold() for words in tags for word in words}
-        return tuple(word for word in self._config.background_words if word.casefold() in tagged)
+        return self._bank(template).embed_classes(tags)
 
     @torch.no_grad()
-    def evidence(self, encoded: EncodedImage, tags: Sequence[Words], power: float) -> CamEvidence:
-        """Return what speaks for each tag.
-
-        Parameters
-        ----------
-        encoded : EncodedImage
-            The image.
-        tags : sequence of tuple of str
-            K tags.
-        power : float
-            Exponent of the background score.
-        """
-        result = encoded.grad_cam(self.embed(tags), self._background_of(tags))
+    def evidence(
+        self, encoded: EncodedImage, tags: Sequence[Words], prompting: Prompting
+    ) -> CamEvidence:
+        """Return what speaks for each of K tags in an image."""
+        vectors = self.embed(tags, prompting.template)
+        result = encoded.grad_cam(vectors, self._background_of(tags, prompting))
         refined = refine(encoded.transition, result.cam, self._config.affinity.box_threshold)
-        scores = pseudo_scores(refined, encoded.par, self._config.par_iterations, power)
-        probabilities = result.probabilities[: len(tags)]
-        return CamEvidence(probabilities, result.cam, normalise(refined), scores)
+        return CamEvidence(result, refined, encoded.par, self._config.par_iterations)
 
-    def _background_of(self, tags: Sequence[Words]) -> Tensor | None:
-        tagged = self.tagged_background(tags)
-        left = [word for word in self._config.background_words if word not in tagged]
-        return self._bank.embed(left) if tagged and left else None
+    def background_of(self, tags: Sequence[Words], prompting: Prompting) -> Tensor:
+        """Return the vectors (B, joint) of the background words that are no tags."""
+        words = prompting.left(tags)
+        if (prompting.template, words) == self.own:
+            return self.background
+        return self._bank(prompting.template).embed(words)
+
+    def _background_of(self, tags: Sequence[Words], prompting: Prompting) -> Tensor | None:
+        background = self.background_of(tags, prompting)
+        return None if background is self.background else background
+
+    def _bank(self, template: str) -> PromptBank:
+        if template not in self._banks:
+            self._banks[template] = PromptBank(self._backbone, template)
+        return self._banks[template]

@@ -89,6 +89,23 @@ def uncertainty(branches: Sequence[Branch], thresholds: Tensor, size: tuple[int,
     return (1 - lead).clamp(0, 1)
 
 
+def averaged(decoder: Branch, scores: Tensor) -> Branch:
+    """Return the mean of the probabilities of two branches, on the canvas.
+
+    Parameters
+    ----------
+    decoder : Branch
+        Of the background and the tags that the decoder knows.
+    scores : Tensor
+        (K + 1, H', W'), the CAMs' of the background and all tags; for this mean, the tags that
+        the decoder does not know are background.
+    """
+    decoded = decoder.probabilities(decoder.enlarged((scores.shape[1], scores.shape[2])))
+    seen = Branch(scores, ()).probabilities(scores)[list(decoder.ids)]
+    seen[0] = 1 - seen[1:].sum(dim=0)
+    return Branch((decoded + seen) / 2, decoder.ids)
+
+
 def sharpened(branch: Branch, image: NDArray[np.uint8]) -> Branch:
     """Sharpen a branch by a dense CRF on an image, (H, W, 3) uint8.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -38,3 +41,18 @@ class WeclipModel:
     name: str
     architecture: Architecture
     card: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Short SHA-256 of all that decides proposals: both parts' weights and the configuration.
+
+        Weights are rounded to half precision first, as for the backbone's own fingerprint.
+        """
+        digest = hashlib.sha256(self.backbone.fingerprint.encode())
+        digest.update(json.dumps(self.config.to_json(), sort_keys=True).encode())
+        if self.decoder is not None:
+            digest.update(json.dumps(self.decoder.config.to_json(), sort_keys=True).encode())
+            for name, value in sorted(self.decoder.state_dict().items()):
+                digest.update(name.encode())
+                digest.update(value.detach().cpu().half().contiguous().numpy().tobytes())
+        return digest.hexdigest()[:16]

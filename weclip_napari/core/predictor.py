@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
-from weclip_napari.core.cam_branch import CamBranch, CamEvidence, Words
+from weclip_napari.core.cam_branch import CamBranch, CamEvidence, Prompting, Words
 from weclip_napari.core.classes import ClassSet
 from weclip_napari.core.encoded_image import EncodedImage, require_known
-from weclip_napari.core.fusion import Branch, label_map, sharpened, uncertainty
+from weclip_napari.core.fusion import Branch, averaged, label_map, sharpened, uncertainty
+from weclip_napari.core.notes import background_notes, branch_notes, size_notes
 from weclip_napari.core.proposal import Proposal
 from weclip_napari.core.typed_tags import look_up, prompt_words, tidy
 from weclip_napari.errors import UserError
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Predictor", "Proposal"]
 
-BranchName = Literal["auto", "cam", "decoder"]
-
-_NOTED_REDUCTION = 4
+BranchName = Literal["auto", "cam", "decoder", "both"]
 
 
 class Predictor:
@@ -45,10 +44,14 @@ class Predictor:
         known = () if model.decoder is None else model.decoder.config.classes
         self._decoded = ClassSet.from_names(known)
         self._encoded: EncodedImage | None = None
-        self._evidence: tuple[object, CamEvidence] | None = None
 
     def set_image(self, image: NDArray[np.uint8]) -> None:
-        """Encode an image; later proposals reuse what is known about it.
+        """Encode an image and make it the one to propose for; see `encode`."""
+        self._encoded = None
+        self._encoded = self.encode(image)
+
+    def encode(self, image: NDArray[np.uint8]) -> EncodedImage:
+        """Encode an image, to be made the one to propose for by `use`.
 
         Parameters
         ----------
@@ -62,8 +65,11 @@ class Predictor:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"need (H, W, 3) of uint8, not {image.shape} of {image.dtype}")
-        self._encoded = self._evidence = None
-        self._encoded = EncodedImage(self.model, self._cams.background, image)
+        return EncodedImage(self.model, self._cams.background, image)
+
+    def use(self, encoded: EncodedImage) -> None:
+        """Propose for this image from now on; what is known about it is kept with it."""
+        self._encoded = encoded
 
     @torch.no_grad()
     def propose(
@@ -77,6 +83,8 @@ class Predictor:
         scales: Sequence[float] | None = None,
         flip: bool | None = None,
         crf: bool = False,
+        template: str | None = None,
+        background_words: Sequence[str] | None = None,
     ) -> Proposal:
         """Propose masks for the tags of the image.
 
@@ -86,8 +94,9 @@ class Predictor:
             What the image shows.
         synonyms : mapping, optional
             From a tag to other words for the prompt.
-        branch : {"auto", "cam", "decoder"}
-            ``"auto"`` takes the tags that the decoder knows from it, the others from the CAMs.
+        branch : {"auto", "cam", "decoder", "both"}
+            ``"auto"`` takes the tags that the decoder knows from it, ``"both"`` from the mean of
+            its and the CAMs' probabilities; either takes the others from the CAMs.
         background_power : float, optional
             Exponent of the background score; the model's by default.
         thresholds : mapping, optional
@@ -98,6 +107,10 @@ class Predictor:
             Whether the decoder sees the mirror image too; the model's choice by default.
         crf : bool
             Whether to sharpen by a dense CRF, which is an optional extra.
+        template : str, optional
+            Prompt with ``{}`` where a tag's words go; the model's by default.
+        background_words : sequence of str, optional
+            Words that compete with the tags; the model's by default.
 
         Returns
         -------
@@ -108,48 +121,68 @@ class Predictor:
         ------
         UserError
             If there are no tags, if only the decoder may answer but does not know a tag or does
-            not exist, or if the dense CRF is not installed.
+            not exist, if the template or the background words cannot be used, or if the dense CRF
+            is not installed.
         """
         tags = tidy(tags)
         branches = self._branches(tags, branch)
+        prompting = self._cams.prompting(template, background_words)
         encoded, config = self._image(), self.model.config
         words = [prompt_words(tag, synonyms) for tag in tags]
         power = config.background_power if background_power is None else background_power
-        cams = self._cam_evidence(encoded, words, power)
+        cams = self._cam_evidence(encoded, words, prompting)
+        scores = cams.scores(power)
         logits = None if branch == "cam" else self._logits(scales, flip)
-        sources = self._sources(tags, branches, cams.scores, logits)
+        sources = self._sources(tags, branches, scores, logits)
         if crf:
             sources = [sharpened(source, encoded.canvas) for source in sources]
-        floors = cams.scores.new_tensor([look_up(thresholds, tag, 0.0) for tag in tags])
-        size = encoded.image_size
-        pseudo = Branch(cams.scores, tuple(range(len(tags) + 1)))
+        floors = scores.new_tensor([look_up(thresholds, tag, 0.0) for tag in tags])
+        notes = (
+            *size_notes(encoded.image_size, encoded.canvas_size),
+            *branch_notes(tags, branches, branch, has_decoder=self.model.decoder is not None),
+            *background_notes(prompting.tagged(words)),
+        )
         return Proposal(
             tags=tags,
-            label_map=_array(label_map(sources, floors, size)),
+            label_map=_array(label_map(sources, floors, encoded.image_size)),
             cam=_array(cams.cam),
             refined_cam=_array(cams.refined),
             scores=_array(cams.probabilities),
-            pseudo_label=_array(label_map([pseudo], torch.zeros_like(floors), size)),
+            cam_scores=_array(scores),
             decoder_logits=None if logits is None else _array(logits),
             canvas_uncertainty=_array(uncertainty(sources, floors, encoded.canvas_size)),
             branches=branches,
-            notes=self._notes(tags, words, branches, encoded),
-            grid=encoded.features.grid,
-            image_size=size,
+            notes=notes,
+            grid=encoded.grid,
+            image_size=encoded.image_size,
         )
 
-    def tag_scores(self, names: Sequence[str]) -> dict[str, float]:
+    def tag_scores(
+        self,
+        names: Sequence[str],
+        *,
+        synonyms: Mapping[str, str] | None = None,
+        template: str | None = None,
+    ) -> dict[str, float]:
         """Return the cosine between the image and each name's prompt, to rank tags by.
+
+        Parameters
+        ----------
+        names : sequence of str
+            Tags or classes.
+        synonyms, template
+            As for `propose`.
 
         Raises
         ------
         UserError
-            If there is no image yet.
+            If there is no image yet, or the template cannot be used.
         """
         if not names:
             return {}
-        vectors = self._cams.embed([prompt_words(name) for name in names])
-        cosines = vectors @ self._image().block.feature
+        prompting = self._cams.prompting(template, None)
+        words = [prompt_words(name, synonyms) for name in names]
+        cosines = self._cams.embed(words, prompting.template) @ self._image().block.feature
         return dict(zip(names, cosines.tolist(), strict=True))
 
     def affinity_row(
@@ -174,11 +207,7 @@ class Predictor:
         UserError
             If the pixel is outside the image, or the model has no decoder to learn from.
         """
-        encoded = self._image()
-        patch = encoded.patch_at(y, x)
-        learned = kind == "learned"
-        row = encoded.decoded.affinity[0, patch] if learned else encoded.transition.row(patch)
-        return _array(row.view(encoded.features.grid))
+        return self._image().affinity_row(y, x, kind)
 
     def _image(self) -> EncodedImage:
         if self._encoded is None:
@@ -191,7 +220,8 @@ class Predictor:
             return ("cam",) * len(tags)
         if branch == "decoder":
             require_known(self.model, tags)
-        return tuple("decoder" if tag in self._decoded else "cam" for tag in tags)
+        known = "both" if branch == "both" else "decoder"
+        return tuple(known if tag in self._decoded else "cam" for tag in tags)
 
     def _logits(self, scales: Sequence[float] | None, flip: bool | None) -> Tensor | None:
         """Return the decoder's logits, (C + 1, h, w), if there is a decoder."""
@@ -201,12 +231,12 @@ class Predictor:
         mirrored = config.flip if flip is None else flip
         return self._image().logits(tuple(scales or config.scales), flip=mirrored)
 
-    def _cam_evidence(self, encoded: EncodedImage, words: list[Words], power: float) -> CamEvidence:
-        """Keep the last evidence: thresholds, branches and scales change without it."""
-        key = (tuple(words), power)
-        if self._evidence is None or self._evidence[0] != key:
-            self._evidence = (key, self._cams.evidence(encoded, words, power))
-        return self._evidence[1]
+    def _cam_evidence(
+        self, encoded: EncodedImage, words: list[Words], prompting: Prompting
+    ) -> CamEvidence:
+        return encoded.evidence(
+            (tuple(words), prompting), lambda: self._cams.evidence(encoded, words, prompting)
+        )
 
     def _sources(
         self,
@@ -217,44 +247,15 @@ class Predictor:
     ) -> list[Branch]:
         """Return the branches that decide, the decoder first."""
         sources = []
-        known = [i for i, name in enumerate(branches) if name == "decoder"]
+        known = [i for i, name in enumerate(branches) if name != "cam"]
         if logits is not None and known:
             channels = [0, *(self._decoded.label_id(tags[i]) for i in known)]
-            sources.append(Branch(logits[channels], (0, *(i + 1 for i in known)), logits=True))
+            decoder = Branch(logits[channels], (0, *(i + 1 for i in known)), logits=True)
+            sources.append(averaged(decoder, scores) if "both" in branches else decoder)
         if len(known) < len(tags):
             ids = [i + 1 if name == "cam" else 0 for i, name in enumerate(branches)]
             sources.append(Branch(scores, (0, *ids)))
         return sources
-
-    def _notes(
-        self,
-        tags: tuple[str, ...],
-        words: list[Words],
-        branches: tuple[str, ...],
-        encoded: EncodedImage,
-    ) -> tuple[str, ...]:
-        notes = []
-        height, width = encoded.image_size
-        rows, columns = encoded.canvas_size
-        if max(height, width) >= _NOTED_REDUCTION * max(rows, columns):
-            notes.append(
-                f"The image of {width} x {height} px was reduced to {columns} x {rows} px; its "
-                "mask is only as fine as that."
-            )
-        if min(height, width) * max(rows, columns) < (min(rows, columns) - 1) * max(height, width):
-            notes.append(
-                f"The image of {width} x {height} px is so narrow that the model sees it "
-                "distorted, its short side as one patch; cut it into pieces for better masks."
-            )
-        if "decoder" in branches:
-            notes += [
-                f"'{tag}' is unknown to the decoder; its mask comes from the CAM."
-                for tag, name in zip(tags, branches, strict=True)
-                if name == "cam"
-            ]
-        for word in self._cams.tagged_background(words):
-            notes.append(f"'{word}' is a tag here, so it does not count as background.")
-        return tuple(notes)
 
 
 def _array(values: Tensor) -> NDArray[Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
 
+from weclip_napari.core.fusion import Branch, label_map
 from weclip_napari.core.postprocess import resize
 
 if TYPE_CHECKING:
@@ -30,15 +32,16 @@ class Proposal:
         (K, h, w) in [0, 1], the CAM spread along the affinity.
     scores : ndarray of float32
         (K,), class scores in [0, 1]: softmax over the tags and the background words.
-    pseudo_label : ndarray of uint8
-        (H, W), ids as in `label_map`, from the CAMs alone.
+    cam_scores : ndarray of float32
+        (K + 1, H', W') of the background and the tags from the CAMs alone, at the size at which
+        masks are refined.
     decoder_logits : ndarray of float32 or None
         (C + 1, h, w) of all classes of the decoder; None if it was not asked.
     canvas_uncertainty : ndarray of float32
         In [0, 1], at the size at which masks are refined: one minus the lead of the best over the
         second best probability.
     branches : tuple of str
-        Per tag, ``"cam"`` or ``"decoder"``: where its pixels come from.
+        Per tag, ``"cam"``, ``"decoder"`` or ``"both"``: where its pixels come from.
     notes : tuple of str
         What the person should know.
     grid : tuple of int
@@ -52,13 +55,23 @@ class Proposal:
     cam: NDArray[np.float32]
     refined_cam: NDArray[np.float32]
     scores: NDArray[np.float32]
-    pseudo_label: NDArray[np.uint8]
+    cam_scores: NDArray[np.float32]
     decoder_logits: NDArray[np.float32] | None
     canvas_uncertainty: NDArray[np.float32]
     branches: tuple[str, ...]
     notes: tuple[str, ...]
     grid: tuple[int, int]
     image_size: tuple[int, int]
+
+    @cached_property
+    def pseudo_label(self) -> NDArray[np.uint8]:
+        """What the CAMs alone say, (H, W), ids as in `label_map`; decided when first asked for."""
+        scores = torch.from_numpy(self.cam_scores)
+        branch = Branch(scores, tuple(range(len(scores))))
+        labels: NDArray[np.uint8] = label_map(
+            [branch], scores.new_zeros(len(self.tags)), self.image_size
+        ).numpy()
+        return labels
 
     @property
     def uncertainty(self) -> NDArray[np.float32]:

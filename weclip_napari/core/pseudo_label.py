@@ -22,7 +22,12 @@ def tag_scores(refined: Tensor, size: tuple[int, int]) -> Tensor:
 
 def with_background(scores: Tensor, power: float = 1.0) -> Tensor:
     """Put the background score (1 - max_k M_k) ^ power in front of (K, H, W) tag scores."""
-    return torch.cat([(1 - scores.amax(dim=0, keepdim=True)).pow(power), scores])
+    return torch.cat([background_score(scores).pow(power), scores])
+
+
+def background_score(scores: Tensor) -> Tensor:
+    """Return 1 - max_k M_k, (1, H, W), of (K, H, W) tag scores."""
+    return 1 - scores.amax(dim=0, keepdim=True)
 
 
 def pseudo_scores(

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections import OrderedDict
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from weclip_napari.gui.native_libraries import import_triton_apart
+from weclip_napari.gui.turns import Turns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from weclip_napari.core.encoded_image import EncodedImage
     from weclip_napari.core.predictor import Predictor, Proposal
 
     Report = Callable[[str], None]
+    Load = Callable[[str], Predictor]
 
 EMBEDDED = "embedded"
+MEMORY_MIB = 1024
+DISK_MIB = 2048
 
-Branch = Literal["auto", "cam", "decoder"]
+Branch = Literal["auto", "cam", "decoder", "both"]
 AffinityKind = Literal["attention", "learned"]
 
 
@@ -38,12 +45,25 @@ class Request:
         The typed tags.
     branch
         Which branch the masks come from.
+    thresholds
+        From a tag to the probability below which its pixels become background.
+    background_power
+        Exponent of the background score; None for the model's own.
+    synonyms
+        From a tag to other words for the prompt.
+    template, background_words
+        The prompt, and the words that compete with the tags; None for the model's own.
     """
 
     key: str
     pixels: NDArray[np.uint8]
     tags: tuple[str, ...] = ()
     branch: Branch = "auto"
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    background_power: float | None = None
+    synonyms: Mapping[str, str] = field(default_factory=dict)
+    template: str | None = None
+    background_words: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,93 +75,204 @@ class ModelInfo:
 
 
 class Engine:
-    """A predictor that is loaded when first needed and keeps the features of the last image.
+    """A predictor that is loaded when first needed and keeps what it knows of recent images.
 
-    Every method may be called from any thread; long ones wait for each other.
+    Every method may be called from any thread. `prepare`, `propose`, `tag_scores` and
+    `use_model` take their time, one after the other; what is done ``ahead`` of time lets the
+    others go first between its stages. The other methods never wait.
+
+    `report` is told each stage before it starts, and stops the work by raising.
 
     Parameters
     ----------
     spec
         Which model: "embedded", an open_clip name, or a checkpoint's path.
     load
-        Makes the predictor from `spec`; replaced in tests.
+        Makes the predictor from a spec; by default that of `load_model` on `device`.
+    device
+        Such as "cpu" or "cuda"; by default a GPU if there is one.
+    weights
+        A file with the backbone's weights, in place of the published ones.
+    memory_mib, disk_mib
+        Bounds of what is kept of images in memory (but for the last one) and on disk.
+    cache_folder
+        Where it is kept on disk; by default in the user's folder.
     """
 
-    def __init__(self, spec: str = EMBEDDED, load: Callable[[str], Predictor] | None = None):
+    def __init__(
+        self,
+        spec: str = EMBEDDED,
+        load: Load | None = None,
+        *,
+        device: str | None = None,
+        weights: Path | None = None,
+        memory_mib: float = MEMORY_MIB,
+        disk_mib: float = DISK_MIB,
+        cache_folder: Path | None = None,
+    ) -> None:
         self.spec = spec
-        self._load = load or _load_predictor
-        self._lock = threading.Lock()
+        self._load = load or _loader(device, weights)
+        self._memory = int(memory_mib * 2**20)
+        self._turns = Turns()
         self._predictor: Predictor | None = None
-        self._key: str | None = None
+        self._fingerprint = ""
+        self._held: OrderedDict[str, EncodedImage] = OrderedDict()  # the last used at the end
+        self._sizes: dict[str, int] = {}
+        self._guard = threading.Lock()  # of these two, for moments only
 
     @property
     def info(self) -> ModelInfo | None:
         """What is known of the model; None until it is loaded."""
-        if self._predictor is None:
+        predictor = self._predictor
+        if predictor is None:
             return None
-        model = self._predictor.model
-        classes = model.decoder.config.classes if model.decoder is not None else ()
-        return ModelInfo(model.name, tuple(classes))
+        decoder = predictor.model.decoder
+        return ModelInfo(predictor.model.name, tuple(decoder.config.classes) if decoder else ())
 
-    def prepare(self, request: Request, report: Report) -> None:
+    @property
+    def fingerprint(self) -> str:
+        """What tells the loaded model from others, for the record; empty until it is loaded."""
+        return self._fingerprint
+
+    def holds(self, key: str) -> bool:
+        """Whether an image is in memory, so that a proposal for it starts at once."""
+        with self._guard:
+            return key in self._held
+
+    def prepare(self, request: Request, report: Report, *, ahead: bool = False) -> None:
         """Load the model and encode an image, so that its proposals and affinity come at once.
-
-        `report` is told each stage before it starts, and stops the work by raising.
-        """
-        with self._lock:
-            self._encode(request, report)
-
-    def propose(self, request: Request, report: Report) -> Proposal:
-        """Propose masks for the tags of a request; see `prepare` for `report`.
 
         Raises
         ------
         UserError
-            When the image or the tags cannot be used.
+            When the model or the image cannot be used.
         """
-        with self._lock:
-            predictor = self._encode(request, report)
+        self._encode(request, report, ahead=ahead)
+
+    def propose(self, request: Request, report: Report, *, ahead: bool = False) -> Proposal:
+        """Propose masks for the tags of a request.
+
+        Raises
+        ------
+        UserError
+            When the model, the image, the tags or the settings cannot be used.
+        """
+        predictor, encoded = self._encode(request, report, ahead=ahead)
+        with self._turns.take(ahead=ahead):
             report("Proposing masks")
-            return predictor.propose(request.tags, branch=request.branch)
+            predictor.use(encoded)
+            proposal = predictor.propose(
+                request.tags,
+                synonyms=request.synonyms,
+                branch=request.branch,
+                background_power=request.background_power,
+                thresholds=request.thresholds,
+                template=request.template,
+                background_words=request.background_words,
+            )
+            self._keep(request.key, encoded)
+        return proposal
+
+    def tag_scores(
+        self, request: Request, names: tuple[str, ...], report: Report
+    ) -> dict[str, float]:
+        """Return CLIP's cosine between a request's image and each name's prompt.
+
+        Raises
+        ------
+        UserError
+            When the model, the image or the template cannot be used.
+        """
+        predictor, encoded = self._encode(request, report)
+        with self._turns.take():
+            report("Scoring classes")
+            predictor.use(encoded)
+            return predictor.tag_scores(names, synonyms=request.synonyms, template=request.template)
 
     def affinity(self, key: str, y: int, x: int, kind: AffinityKind) -> NDArray[np.float32] | None:
         """Look up what belongs with the patch at a pixel, (h, w) float32 on the patch grid.
 
-        None when the engine is busy or holds another image: a moving cursor must not wait.
+        None when the image is not in memory. It never waits, whatever is being computed.
+
+        Raises
+        ------
+        UserError
+            If the pixel is outside the image, or the model has no decoder to learn from.
         """
-        if not self._lock.acquire(blocking=False):
-            return None
-        try:
-            if self._predictor is None or self._key != key:
-                return None
-            return self._predictor.affinity_row(y, x, kind)
-        finally:
-            self._lock.release()
+        with self._guard:
+            encoded = self._held.get(key)
+        return None if encoded is None else encoded.affinity_row(y, x, kind)
 
-    def _encode(self, request: Request, report: Report) -> Predictor:
-        if self._predictor is None:
+    def use_model(
+        self,
+        spec: str,
+        report: Report,
+        *,
+        device: str | None = None,
+        weights: Path | None = None,
+    ) -> None:
+        """Load another model and forget what the one before knew; see the constructor.
+
+        Raises
+        ------
+        UserError
+            When it cannot be loaded; the one before then stays in use.
+        """
+        load = _loader(device, weights)
+        with self._turns.take():
             report("Loading the model")
-            self._predictor = self._load(self.spec)
-        if self._key != request.key:
-            report("Encoding the image")
-            self._key = None
-            self._predictor.set_image(request.pixels)
-            _relate_patches(self._predictor)
-            self._key = request.key
-        return self._predictor
+            self._adopt(load(spec))
+            self.spec, self._load = spec, load
+
+    def _adopt(self, predictor: Predictor) -> None:
+        self._fingerprint = predictor.model.fingerprint
+        with self._guard:
+            self._predictor = predictor
+            self._held.clear()
+            self._sizes.clear()
+
+    def _encode(
+        self, request: Request, report: Report, *, ahead: bool = False
+    ) -> tuple[Predictor, EncodedImage]:
+        with self._turns.take(ahead=ahead):
+            if self._predictor is None:
+                report("Loading the model")
+                self._adopt(self._load(self.spec))
+        with self._turns.take(ahead=ahead):
+            assert self._predictor is not None  # noqa: S101
+            encoded = self._recall(request.key)
+            if encoded is None:
+                report("Encoding the image")
+                encoded = self._predictor.encode(request.pixels)
+                encoded.settle()
+                self._keep(request.key, encoded)
+            return self._predictor, encoded
+
+    def _recall(self, key: str) -> EncodedImage | None:
+        with self._guard:
+            if key in self._held:
+                self._held.move_to_end(key)
+            return self._held.get(key)
+
+    def _keep(self, key: str, encoded: EncodedImage) -> None:
+        """Hold an image, at its present size, and let go of others until all fit in memory."""
+        size = encoded.nbytes
+        with self._guard:
+            self._held[key] = encoded
+            self._held.move_to_end(key)
+            self._sizes[key] = size
+            while sum(self._sizes.values()) > self._memory and len(self._held) > 1:
+                oldest, _ = self._held.popitem(last=False)
+                del self._sizes[oldest]
 
 
-def _relate_patches(predictor: Predictor) -> None:
-    """Compute the affinities here, so that a moving cursor only looks up a row of them."""
-    predictor.affinity_row(0, 0, "attention")
-    if predictor.model.decoder is not None:
-        predictor.affinity_row(0, 0, "learned")
+def _loader(device: str | None, weights: Path | None) -> Load:
+    def load(spec: str) -> Predictor:
+        import_triton_apart()
+        # Torch takes seconds to import; napari's menu must not wait for it.
+        from weclip_napari.core.checkpoint import load_model
+        from weclip_napari.core.predictor import Predictor
 
+        return Predictor(load_model(spec, device, weights=weights))
 
-def _load_predictor(spec: str) -> Predictor:
-    import_triton_apart()
-    # Torch takes seconds to import; napari's menu must not wait for it.
-    from weclip_napari.core.checkpoint import load_model
-    from weclip_napari.core.predictor import Predictor
-
-    return Predictor(load_model(spec))
+    return load
