@@ -36,12 +36,50 @@ _in_use = dict(KEYS)
 TOOLTIPS = {
     "open_folder": "Choose a folder of images, sub-folders included, or a data set folder.",
     "open_samples": "Open a folder of drawn scenes; it is made on this computer, offline.",
-    "images": "The images of the folder. Click one to open it; the one before is saved first.",
+    "images": (
+        "The images of the folder. Click one to open it; the one before is saved first. Previous "
+        "and next go through them in this order. What is red has a problem: rest on it to read "
+        "the remedy. You can also drop a folder here."
+    ),
+    "progress": (
+        "How much of the folder is done: accepted and skipped images of all, and how many are in "
+        "each state."
+    ),
+    "search": (
+        "Show the images whose name or tags hold this. tag:dog looks at tags only; a comma "
+        "separates things that must all be found. Enter opens the first image found."
+    ),
+    "show": "Show all images, those in one state, or those with a problem.",
+    "sort": (
+        "The order of the images. By uncertainty: where the model is least sure. By disagreement: "
+        "where CAM and decoder see different things. By tags without evidence: tags that no "
+        "pixel shows. By evidence without a tag: classes that the decoder sees and nobody typed. "
+        "The images to look at come first."
+    ),
+    "reverse": "Turn the order around.",
+    "propose_all": (
+        "Propose masks in the background for every unreviewed image that has tags. What a person "
+        "drew is kept. Click again to stop."
+    ),
     "previous": "Save and open the image before.",
     "next": "Save and open the image after.",
     "save": "Save the mask now. It is also saved when you go on, every few seconds and on closing.",
     "undo": "Take back the last stroke or proposal (Ctrl+Z in the picture does the same).",
-    "tags": "What the image shows, separated by commas. Enter proposes masks.",
+    "tags": (
+        "What the image shows, in your own words; a new word becomes a class. A comma goes on to "
+        "the next tag, Tab takes the first completion, Enter proposes masks."
+    ),
+    "tag": (
+        "A tag of this image, with CLIP's probability for it among the tags and background words. "
+        "Click it to look at its CAM and to paint with it."
+    ),
+    "remove_tag": "Take this tag away; what the model drew for it goes with it.",
+    "negative_tag": "You said that this image does not show this; it is not suggested again.",
+    "unreject": "Forget that this was rejected; it may be suggested again.",
+    "accept": "Yes, it is there: add the tag and propose its mask.",
+    "reject": "No, it is not there: keep it as a negative tag and do not suggest it again.",
+    "fit": "How well the image fits the class: CLIP's cosine; the bar compares the suggestions.",
+    "hide_suggestions": "Hide the suggestions.",
     "type_tags": "Go to the field of the tags and type.",
     "branch": (
         "Where the masks come from. Automatic: the decoder for the classes that it knows, the CAM "
@@ -66,7 +104,7 @@ TOOLTIPS = {
     "accept_and_next": "Accept the mask of this image and open the next one.",
     "next_unreviewed": "Open the next image that is neither accepted nor skipped.",
     "skip": "Leave this image out and open the next one.",
-    "jump": "Go to an image by its number or a part of its name.",
+    "jump": "Type an image's number or a part of its name, then Enter, to open it.",
     "suggest": "Rank the classes by how well they fit this image, for you to add or reject.",
     "affinity_brush": "Click or scribble: what belongs with these patches is painted.",
     "overrule": "Let the next proposal change what you painted yourself. Off for each new image.",

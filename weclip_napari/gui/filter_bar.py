@@ -1,0 +1,139 @@
+"""What to show of a folder: search, states, order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
+
+from weclip_napari.gui.image_filter import Show, Sort, Wanted
+from weclip_napari.gui.state_style import PROBLEM_COLOR, STATE_COLORS, STATE_NAMES
+from weclip_napari.gui.tooltips import explain
+from weclip_napari.session.states import State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHOW_TEXTS = {
+    Show.ALL: "all",
+    Show.UNREVIEWED: "to review",
+    **{Show(state.value): text for state, text in STATE_NAMES.items()},
+    Show.PROBLEMS: "problems",
+}
+SORT_TEXTS = {
+    Sort.NAME: "name",
+    Sort.STATE: "state",
+    Sort.UNCERTAINTY: "uncertainty",
+    Sort.DISAGREEMENT: "CAM and decoder disagree",
+    Sort.TAGS_WITHOUT_EVIDENCE: "tags without evidence",
+    Sort.EVIDENCE_WITHOUT_TAG: "evidence without a tag",
+}
+_COLORS = {Show(state.value): color for state, color in STATE_COLORS.items()}
+_COLORS[Show.PROBLEMS] = PROBLEM_COLOR
+
+
+class FilterBar(QWidget):
+    """A line of controls over the table of images.
+
+    Signals
+    -------
+    changed()
+        The user wants to see something, maybe the same as before.
+    submitted()
+        Enter was pressed in the search.
+    """
+
+    changed = Signal()
+    submitted = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Name or tag:dog")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAcceptDrops(False)  # a dropped folder is to be opened
+        explain(self.search, "search")
+        self.show_choice = _choice("show", SHOW_TEXTS)
+        for place, show in enumerate(SHOW_TEXTS):
+            if show in _COLORS:
+                self.show_choice.setItemIcon(place, _dot(_COLORS[show]))
+        self.sort_choice = _choice(
+            "sort", {sort: f"by {text}" for sort, text in SORT_TEXTS.items()}
+        )
+        self.reverse = QToolButton()
+        self.reverse.setCheckable(True)
+        explain(self.reverse, "reverse")
+        self._lay_out()
+        self._connect()
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the user wants to see."""
+        return Wanted(
+            self.show_choice.currentData(),
+            self.search.text(),
+            self.sort_choice.currentData(),
+            self.reverse.isChecked(),
+        )
+
+    def show_counts(self, counts: Mapping[State, int], problems: int) -> None:
+        """Say at each choice how many images there are."""
+        numbers = {Show(state.value): counts.get(state, 0) for state in State}
+        numbers[Show.ALL] = sum(counts.values())
+        reviewed = numbers[Show.ACCEPTED] + numbers[Show.SKIPPED]
+        numbers[Show.UNREVIEWED] = numbers[Show.ALL] - reviewed
+        numbers[Show.PROBLEMS] = problems
+        for place, (show, text) in enumerate(SHOW_TEXTS.items()):
+            self.show_choice.setItemText(place, f"{text} · {numbers[show]:,}")
+
+    def _lay_out(self) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.search, 3)
+        layout.addWidget(self.show_choice, 2)
+        layout.addWidget(self.sort_choice, 2)
+        layout.addWidget(self.reverse)
+        self._show_direction(False)
+
+    def _connect(self) -> None:
+        self.search.textChanged.connect(lambda _: self.changed.emit())
+        self.search.returnPressed.connect(self._submit)
+        self.reverse.toggled.connect(self._show_direction)
+        self.reverse.toggled.connect(lambda _: self.changed.emit())
+        for choice in (self.show_choice, self.sort_choice):
+            choice.activated.connect(lambda _: self.changed.emit())
+            choice.activated.connect(lambda _, choice=choice: choice.clearFocus())
+
+    def _submit(self) -> None:
+        self.search.clearFocus()  # so that the keys of the picture work again
+        self.submitted.emit()
+
+    def _show_direction(self, is_reversed: bool) -> None:
+        self.reverse.setArrowType(Qt.ArrowType.UpArrow if is_reversed else Qt.ArrowType.DownArrow)
+
+
+def _choice(name: str, texts: Mapping[Show, str] | Mapping[Sort, str]) -> QComboBox:
+    choice = QComboBox()
+    explain(choice, name)
+    for value, text in texts.items():
+        choice.addItem(text, value)
+    choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    choice.setMinimumContentsLength(6)
+    choice.view().setMinimumWidth(190)  # the popup shows the whole texts
+    choice.setMaxVisibleItems(len(texts))
+    return choice
+
+
+def _dot(color: str) -> QIcon:
+    picture = QPixmap(12, 12)
+    picture.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(picture)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setBrush(QColor(color))
+    painter.setPen(Qt.PenStyle.NoPen)
+    painter.drawEllipse(2, 2, 8, 8)
+    painter.end()
+    return QIcon(picture)
