@@ -48,7 +48,7 @@ def read_class_table(path: str | os.PathLike[str]) -> ClassTable:
 
 
 def write_class_table(path: str | os.PathLike[str], table: ClassTable) -> None:
-    """Write ``classes.json`` in one step; one thread after the other.
+    """Write ``classes.json`` in one step, one thread after the other, unless it is the same.
 
     Raises
     ------
@@ -56,8 +56,16 @@ def write_class_table(path: str | os.PathLike[str], table: ClassTable) -> None:
         When the folder cannot be written to.
     """
     with _WRITING:
-        text = json.dumps(_table_to_json(table), indent=1, ensure_ascii=False)
-        write_text_atomically(path, text + "\n")
+        text = json.dumps(_table_to_json(table), indent=1, ensure_ascii=False) + "\n"
+        if not _holds(Path(path), text):
+            write_text_atomically(path, text)
+
+
+def _holds(path: Path, text: str) -> bool:
+    try:
+        return path.read_bytes() == text.encode("utf-8")
+    except OSError:
+        return False
 
 
 def _table_to_json(table: ClassTable) -> dict[str, Any]:

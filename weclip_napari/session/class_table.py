@@ -142,8 +142,15 @@ class ClassTable:
         )
         return tuple(dict.fromkeys(name for name in present if name))
 
-    def ensure(self, name: str) -> LabelClass:
+    def ensure(self, name: str, label_id: int | None = None) -> LabelClass:
         """Find a class by its name, or add it with the next free label id and number key.
+
+        Parameters
+        ----------
+        name
+            The class to find or to add.
+        label_id
+            The label id for a new class, if it was never in use here.
 
         Raises
         ------
@@ -156,7 +163,8 @@ class ClassTable:
         free = [i for i in range(1, IGNORE) if i not in self._by_id]
         if not free:
             raise UserError(f"No label id is free for '{name}': a mask holds at most 254 classes.")
-        label_id = min(free, key=lambda i: (i in self.retired, i))
+        if label_id not in free or label_id in self.retired:
+            label_id = min(free, key=lambda i: (i in self.retired, i))
         used = {item.key for item in self}
         key = next((key for key in KEYS if key not in used), "")
         added = LabelClass(label_id, name, default_color(label_id), key=key)
