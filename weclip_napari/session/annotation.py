@@ -1,64 +1,48 @@
 """Saved annotations: a palette PNG and a JSON sidecar per image, in a folder beside the images.
 
 ``FOLDER/weclip_masks/NAME.png`` holds the label ids (0 background, 255 ignore) and
-``NAME.json`` what a mask cannot: tags, which pixels a person drew, and the digest of the mask it
-belongs to. NAME is the image's path inside FOLDER with its suffix (``cats/one.jpg``), so two
-images never share a mask. ``classes.json`` names the label ids.
+``NAME.json`` what a mask cannot, see `weclip_napari.session.sidecar`. NAME is the image's path
+inside FOLDER with its suffix (``cats/one.jpg``), so two images never share a mask. An image of
+which only tags or the state are known has no PNG yet. ``classes.json`` names the label ids.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-from dataclasses import dataclass
-from datetime import UTC, datetime
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.atomic import write_text_atomically
+from weclip_napari.session.atomic import write_bytes_atomically
 from weclip_napari.session.class_file import read_class_table, write_class_table
+from weclip_napari.session.file_errors import not_saved, read_bytes
 from weclip_napari.session.images import MASK_FOLDER
-from weclip_napari.session.masks import read_mask, write_mask
+from weclip_napari.session.masks import encode_mask, read_mask
+from weclip_napari.session.record import (
+    Annotation,
+    describe,
+    digest_of,
+    record_without_mask,
+    with_mask,
+    without_mask,
+)
+from weclip_napari.session.sidecar import Measures, Sidecar, read_sidecar, write_sidecar
 
 if TYPE_CHECKING:
     import os
-
-    from numpy.typing import NDArray
+    from collections.abc import Callable
 
     from weclip_napari.session.class_table import LabelClass
 
-    Mask = NDArray[np.uint8]
-    Flags = NDArray[np.bool_]
+__all__ = ["Annotation", "AnnotationStore", "Measures"]
 
 CLASS_FILE = "classes.json"
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class Annotation:
-    """What is known of one image.
-
-    Attributes
-    ----------
-    mask
-        Label ids, (H, W) uint8: 0 background, 255 ignore.
-    human
-        Pixels that a person drew, (H, W) bool.
-    tags
-        The image's tags.
-    """
-
-    mask: Mask
-    human: Flags
-    tags: tuple[str, ...]
 
 
 class AnnotationStore:
-    """The annotations of one folder of images.
+    """The annotations of one folder of images. Any thread may call it.
 
     Parameters
     ----------
@@ -74,6 +58,7 @@ class AnnotationStore:
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.classes = read_class_table(self.class_path)
+        self.lock = threading.RLock()
 
     @property
     def class_path(self) -> Path:
@@ -81,24 +66,14 @@ class AnnotationStore:
         return self.folder / MASK_FOLDER / CLASS_FILE
 
     def ensure_class(self, name: str) -> LabelClass:
-        """Find a class by its name, or add and store it at once.
-
-        Other windows on the folder then know its label id before they give it to another class.
-        Where the table cannot be written, saving a mask will tell.
+        """Find a class by its name, or add it; it is stored with the next mask.
 
         Raises
         ------
         UserError
-            When all label ids are taken, the stored table cannot be read, or it gives a label id
-            of ours to another class.
+            When all label ids are taken.
         """
-        self.classes.take_over(read_class_table(self.class_path))
-        found = self.classes.find(name)
-        if found is None:
-            found = self.classes.ensure(name)
-            with contextlib.suppress(OSError):
-                self._write_classes()
-        return found
+        return self.classes.ensure(name)
 
     def mask_path(self, image: Path) -> Path:
         """Where the mask of an image is stored."""
@@ -109,15 +84,18 @@ class AnnotationStore:
         """Where the sidecar of an image is stored."""
         return self.mask_path(image).with_suffix(".json")
 
-    def is_saved(self, image: Path) -> bool:
-        """Whether a mask of the image is stored."""
-        return self.mask_path(image).exists()
+    def load(self, image: Path, size: tuple[int, int] | None = None) -> Annotation | None:
+        """Load the annotation of an image.
 
-    def load(self, image: Path, size: tuple[int, int]) -> Annotation | None:
-        """Load the annotation of an image of the given (height, width).
+        A mask without a fitting sidecar (drawn elsewhere) counts as drawn by a person altogether,
+        so that no proposal replaces any of it.
 
-        A mask without a fitting sidecar (drawn elsewhere, or a crash between the two files) counts
-        as drawn by a person altogether, so that no proposal replaces any of it.
+        Parameters
+        ----------
+        image
+            The image file; it is not opened.
+        size
+            Its (height, width); by default what the stored files say.
 
         Returns
         -------
@@ -130,105 +108,113 @@ class AnnotationStore:
             When the mask or the sidecar cannot be used.
         """
         path = self.mask_path(image)
-        if not path.exists():
-            return None
-        mask = read_mask(path)
-        if mask.shape != size:
+        with self.lock:  # the mask first: an older mask fits a newer sidecar, but not the reverse
+            png = read_bytes(path)
+            sidecar = read_sidecar(self.sidecar_path(image))
+        if png is None:
+            return without_mask(sidecar, size or sidecar.size or (0, 0)) if sidecar else None
+        mask = read_mask(path, png)
+        if size is not None and mask.shape != size:
             raise UserError(
                 f"{path} is {mask.shape[1]} x {mask.shape[0]} pixels, its image {size[1]} x "
                 f"{size[0]}. Move the mask away or restore the image it was drawn on."
             )
-        sidecar = self._read_sidecar(self.sidecar_path(image))
-        human = np.ones(size, bool)
-        if sidecar.get("mask_sha256") == _digest(path):
-            human = _decode_runs(sidecar.get("human_runs"), size)
-        return Annotation(mask, human, _tags(sidecar.get("tags")))
+        return with_mask(sidecar or Sidecar(), mask, digest_of(png))
 
     def save(self, image: Path, annotation: Annotation) -> Path:
-        """Store an annotation and the class table, and read the mask back to be sure of it.
+        """Store an annotation and the class table, and read it back to be sure of it.
+
+        Where nothing is in the mask yet and none is stored, only the sidecar is written.
 
         Returns
         -------
         Path
-            Where the mask was written.
+            What was written: the mask, or the sidecar alone.
 
         Raises
         ------
         UserError
-            When a file cannot be written or does not read back as it was meant, or another
-            window has given label ids of ours to other classes. What was stored before is then
-            still there or was replaced by a whole new file.
+            When a file cannot be written or does not read back as it was meant, or the stored
+            files were not made by this version or for an image of this size. What was stored
+            before can then still be loaded, unless the disk itself is at fault.
         """
         path = self.mask_path(image)
-        self.classes.take_over(read_class_table(self.class_path))
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._write_classes()
-            write_mask(path, annotation.mask)
-            self._write_sidecar(image, annotation)
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise UserError(
-                f"{path} was not saved: {reason}. Allow writing or free some space, then save."
-            ) from error
-        if not np.array_equal(read_mask(path), annotation.mask):
-            raise UserError(f"{path} does not read back as it was written. Check the disk.")
-        return path
+        with self.lock:
+            stored = self._stored(image, annotation.mask.shape)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self.write_classes()
+                return self._write(image, annotation, stored)
+            except OSError as error:
+                raise not_saved(path, error) from error
 
-    def _write_classes(self) -> None:
+    def rewrite(self, image: Path, change: Callable[[Annotation], Annotation | None]) -> bool:
+        """Change a stored annotation, with nobody else reading or writing in between.
+
+        Parameters
+        ----------
+        image
+            The image file; it is not opened.
+        change
+            Gives the annotation to store in place of the present one; None to leave it.
+
+        Returns
+        -------
+        bool
+            Whether something was written.
+
+        Raises
+        ------
+        UserError
+            As `load` and `save` do.
+        """
+        with self.lock:
+            stored = self.load(image)
+            changed = None if stored is None else change(stored)
+            if changed is not None:
+                self.save(image, changed)
+            return changed is not None
+
+    def write_classes(self) -> None:
+        """Store the class table.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
+        """
         self.class_path.parent.mkdir(parents=True, exist_ok=True)
         write_class_table(self.class_path, self.classes)
 
-    def _write_sidecar(self, image: Path, annotation: Annotation) -> None:
-        content = {
-            "version": VERSION,
-            "image": image.relative_to(self.folder).as_posix(),
-            "tags": list(annotation.tags),
-            "saved": datetime.now(UTC).isoformat(timespec="seconds"),
-            "mask_sha256": _digest(self.mask_path(image)),
-            "human_runs": _encode_runs(annotation.human),
-        }
-        text = json.dumps(content, ensure_ascii=False)
-        write_text_atomically(self.sidecar_path(image), text + "\n")
-
-    def _read_sidecar(self, path: Path) -> dict[str, Any]:
-        if not path.exists():
-            return {}
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-            version = int(content["version"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+    def _stored(self, image: Path, shape: tuple[int, ...]) -> Sidecar | None:
+        """Give what belongs to the mask that is stored now; None when nothing is."""
+        path = self.mask_path(image)
+        png = read_bytes(path)
+        sidecar = read_sidecar(self.sidecar_path(image))
+        if png is None:
+            return record_without_mask(sidecar) if sidecar else None
+        before = read_mask(path, png)
+        if before.shape != shape:
             raise UserError(
-                f"{path} is not a readable sidecar ({error}). Move it away to open the mask alone."
-            ) from error
-        if version > VERSION:
-            raise UserError(
-                f"{path} was written by a newer weclip-napari (version {version}). "
-                "Update the plugin."
+                f"{path} was not saved: a mask of {before.shape[1]} x {before.shape[0]} pixels is "
+                f"there, the new one is {shape[1]} x {shape[0]}. Move the old one away, then save."
             )
-        return dict(content)
+        sidecar = sidecar or Sidecar()
+        return sidecar.of_mask(digest_of(png)) or Sidecar(mask_sha256=digest_of(png))
 
-
-def _tags(stored: Any) -> tuple[str, ...]:
-    return tuple(tag for tag in stored if isinstance(tag, str)) if isinstance(stored, list) else ()
-
-
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _encode_runs(flags: Flags) -> list[int]:
-    """Lengths of the alternating runs of False and True in row order, False first."""
-    flat = np.concatenate([[False], flags.ravel(), [False]])
-    edges = np.flatnonzero(flat[1:] != flat[:-1])
-    bounds = np.concatenate([[0], edges, [flags.size]])
-    return [int(length) for length in np.diff(bounds)]
-
-
-def _decode_runs(runs: Any, size: tuple[int, int]) -> Flags:
-    """Undo `_encode_runs` for flags of the given (height, width); all True if that fails."""
-    try:
-        values = np.arange(len(runs)) % 2 == 1
-        return np.repeat(values, runs).reshape(size)
-    except (TypeError, ValueError):
-        return np.ones(size, bool)
+    def _write(self, image: Path, annotation: Annotation, stored: Sidecar | None) -> Path:
+        """Write the sidecar, which fits the mask before as well, and then the mask."""
+        path, name = self.mask_path(image), image.relative_to(self.folder).as_posix()
+        is_blank = not (annotation.mask.any() or annotation.human.any())
+        png = None
+        if not is_blank or (stored and stored.mask_sha256):
+            png = encode_mask(annotation.mask)
+        sidecar = describe(annotation, png, stored)
+        write_sidecar(self.sidecar_path(image), name, sidecar)
+        if png is None:
+            return self.sidecar_path(image)
+        if stored is None or stored.mask_sha256 != sidecar.mask_sha256:
+            write_bytes_atomically(path, png)
+            if not np.array_equal(read_mask(path), annotation.mask):
+                raise UserError(f"{path} does not read back as it was written. Check the disk.")
+        return path

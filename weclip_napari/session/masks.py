@@ -70,8 +70,15 @@ def encode_mask(mask: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def read_mask(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
+def read_mask(path: str | os.PathLike[str], content: bytes | None = None) -> NDArray[np.uint8]:
     """Read label ids from a palette or grey PNG.
+
+    Parameters
+    ----------
+    path
+        The file.
+    content
+        What is in the file, where that was read before.
 
     Returns
     -------
@@ -84,7 +91,7 @@ def read_mask(path: str | os.PathLike[str]) -> NDArray[np.uint8]:
         When the file is missing, damaged, or holds colours or numbers over 255 instead of ids.
     """
     try:
-        with Image.open(path) as image:
+        with Image.open(path if content is None else io.BytesIO(content)) as image:
             mode, values = image.mode, np.array(image)
     except FileNotFoundError as error:
         raise UserError(f"mask '{path}' does not exist; check the name.") from error

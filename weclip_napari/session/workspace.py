@@ -108,7 +108,7 @@ class Workspace:
 
     def first_unsaved(self) -> int:
         """Row of the first image without a stored mask; the first of all if every one has one."""
-        rows = (i for i, path in enumerate(self.images) if not self.store.is_saved(path))
+        rows = (i for i, path in enumerate(self.images) if not self.store.mask_path(path).exists())
         return next(rows, 0)
 
     def open(self, index: int) -> OpenImage:
