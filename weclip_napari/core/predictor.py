@@ -50,13 +50,17 @@ class Predictor:
         self._encoded = None
         self._encoded = self.encode(image)
 
-    def encode(self, image: NDArray[np.uint8]) -> EncodedImage:
+    def encode(
+        self, image: NDArray[np.uint8], state: dict[str, Tensor] | None = None
+    ) -> EncodedImage:
         """Encode an image, to be made the one to propose for by `use`.
 
         Parameters
         ----------
         image : ndarray of uint8
             (H, W, 3), RGB in [0, 255].
+        state : dict of Tensor, optional
+            What `EncodedImage.state` gave for it; the encoder then does not run.
 
         Raises
         ------
@@ -65,7 +69,7 @@ class Predictor:
         """
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise ValueError(f"need (H, W, 3) of uint8, not {image.shape} of {image.dtype}")
-        return EncodedImage(self.model, self._cams.background, image)
+        return EncodedImage(self.model, self._cams.background, image, state)
 
     def use(self, encoded: EncodedImage) -> None:
         """Propose for this image from now on; what is known about it is kept with it."""
