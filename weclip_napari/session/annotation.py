@@ -84,6 +84,10 @@ class AnnotationStore:
         """Where the sidecar of an image is stored."""
         return self.mask_path(image).with_suffix(".json")
 
+    def is_saved(self, image: Path) -> bool:
+        """Whether a mask of the image is stored."""
+        return self.mask_path(image).exists()
+
     def load(self, image: Path, size: tuple[int, int] | None = None) -> Annotation | None:
         """Load the annotation of an image.
 
