@@ -68,10 +68,21 @@ class Request:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """What the panel says about the model: its name and the classes its decoder knows."""
+    """What the panel says about the model.
+
+    Attributes
+    ----------
+    name
+        Its name.
+    classes
+        What its decoder knows; empty without a decoder.
+    background_power
+        The exponent of the background score that it was made with.
+    """
 
     name: str
     classes: tuple[str, ...]
+    background_power: float = 1.0
 
 
 class Engine:
@@ -126,8 +137,9 @@ class Engine:
         predictor = self._predictor
         if predictor is None:
             return None
-        decoder = predictor.model.decoder
-        return ModelInfo(predictor.model.name, tuple(decoder.config.classes) if decoder else ())
+        model, decoder = predictor.model, predictor.model.decoder
+        classes = tuple(decoder.config.classes) if decoder else ()
+        return ModelInfo(model.name, classes, model.config.background_power)
 
     @property
     def fingerprint(self) -> str:
