@@ -1,14 +1,14 @@
 """Who drew each pixel of a mask, a person or the model, through proposals, strokes and undo.
 
-A pixel is human when it differs from what the model last wrote there, or was human when the model
-last wrote. The history mirrors the undo history of the layer that shows the mask, so that taking a
-proposal back also takes back what was known about the pixels then.
+This is also the mask's undo history: each step keeps only the pixels that it changed, together with
+who had drawn them, so that taking a step back also takes back what was known about the pixels then.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -18,26 +18,68 @@ if TYPE_CHECKING:
     Mask = NDArray[np.uint8]
     Flags = NDArray[np.bool_]
 
-# A proposal costs three bytes a pixel here; older ones than these can no longer be told apart from
-# strokes, which only keeps pixels that the model could have replaced.
-MAX_PROPOSALS = 20
+Box = tuple[slice, slice]
+Kind = Literal["stroke", "selection", "proposal"]
+
+MAX_STEPS = 100
+MAX_BYTES = 256 * 2**20
+"""How much the steps of one image may hold; the oldest are forgotten beyond it."""
+
+_LISTED_BYTES, _BOXED_BYTES = 6, 2  # for each pixel: of a list with positions, of a whole box
 
 
-@dataclass(frozen=True)
-class _Write:
-    """A proposal that was written: the mask around it and the pixels that were human then."""
+def common_box(one: Box | None, other: Box | None) -> Box | None:
+    """Give the smallest box around two boxes."""
+    if one is None or other is None:
+        return one or other
+    pairs = zip(one, other, strict=True)
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in pairs)
+    return rows, columns
 
-    before: Mask
-    after: Mask
+
+@dataclass
+class _Step:
+    """One undo step: the pixels that it changed, as they were before it (after it, once undone).
+
+    Attributes
+    ----------
+    where
+        Positions in the flattened mask; None when the whole box is kept.
+    before, after
+        The revisions on either side of the step.
+    """
+
+    kind: Kind
+    box: Box
+    where: NDArray[np.uint32] | None
+    mask: Mask
     human: Flags
+    before: int
+    after: int
 
-    def is_undone_in(self, mask: Mask) -> bool:
-        changed = self.before != self.after
-        return np.array_equal(mask[changed], self.before[changed])
+    @property
+    def size(self) -> int:
+        """Bytes held."""
+        listed = 0 if self.where is None else self.where.nbytes
+        return listed + self.mask.nbytes + self.human.nbytes
+
+    def swap(self, mask: Mask, human: Flags) -> None:
+        """Exchange what the step holds with what the image holds."""
+        own_mask, own_human = self.mask, self.human
+        if self.where is None:
+            self.mask, self.human = mask[self.box].copy(), human[self.box].copy()
+            mask[self.box], human[self.box] = own_mask, own_human
+        else:
+            flat_mask, flat_human = mask.reshape(-1), human.reshape(-1)
+            self.mask, self.human = flat_mask[self.where], flat_human[self.where]
+            flat_mask[self.where], flat_human[self.where] = own_mask, own_human
 
 
 class Provenance:
-    """Who drew each pixel of one image's mask.
+    """Who drew each pixel of one image's mask, with the steps that led there.
+
+    It keeps a mask of its own: the methods that change it return the box of what changed, which
+    whoever shows the mask copies from `mask`.
 
     Parameters
     ----------
@@ -48,58 +90,180 @@ class Provenance:
     """
 
     def __init__(self, mask: Mask, human: Flags | None = None) -> None:
-        start = mask.copy()
-        drawn = np.zeros(mask.shape, bool) if human is None else human.copy()
-        self._base = _Write(start, start, drawn)
-        self._done: list[_Write | None] = []  # None is a stroke
-        self._undone: list[_Write | None] = []
+        self.mask = np.array(mask, np.uint8, order="C")
+        self._human = np.zeros(mask.shape, bool) if human is None else np.array(human, bool)
+        self._done: list[_Step] = []
+        self._undone: list[_Step] = []
+        self._numbers = count(1)
+        self._revision = 0
+        self._without_step: set[Kind] = set()  # what was written since the last step, in vain
+
+    @property
+    def revision(self) -> int:
+        """Names the mask with its flags as they are now; undoing gives the same names again."""
+        return self._revision
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step to undo."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is an undone step."""
+        return bool(self._undone)
 
     def human(self, mask: Mask) -> Flags:
-        """Tell which pixels of the mask as it is now were drawn by a person, (H, W) bool."""
-        last = self._last_write()
-        changed: Flags = mask != last.after
-        return last.human | changed
+        """Tell which pixels of the mask as it is now were drawn by a person, (H, W) bool.
 
-    def merge(self, mask: Mask, proposed: Mask) -> Mask:
-        """Put a proposal under the human pixels of the mask; returns a new (H, W) uint8 mask."""
-        return np.where(self.human(mask), mask, proposed)
+        What differs from the mask that is known here was drawn by a person, too.
+        """
+        human: Flags = self.mask != mask
+        human |= self._human
+        return human
 
-    def proposal_written(self, before: Mask, after: Mask) -> None:
-        """Note that a proposal turned the mask `before` into `after`, as one undo step."""
-        if np.array_equal(before, after):
-            return  # napari keeps no undo step for a write that changes nothing
-        self._push(_Write(before.copy(), after.copy(), self.human(before)))
-        self._forget_oldest_proposal()
+    def draw(self, mask: Mask, box: Box | None = None, *, kind: Kind = "stroke") -> Box | None:
+        """Note that a person changed the mask, as one undo step.
 
-    def stroke_drawn(self) -> None:
-        """Note that a person changed the mask, as one undo step."""
-        self._push(None)
+        Parameters
+        ----------
+        mask
+            The mask as it is now, (H, W) uint8.
+        box
+            Where it changed; None for anywhere.
 
-    def undone(self, mask: Mask) -> None:
-        """Note that the last step was undone and left the mask as it is now."""
+        Returns
+        -------
+        Box or None
+            What changed; None when nothing did.
+        """
+        box = box or self._everywhere
+        return self._write(box, mask[box], kind)
+
+    def select(
+        self, selection: Flags, box: Box, label: int, *, replace_last: bool = False
+    ) -> Box | None:
+        """Let a person paint a selection, (h, w) bool inside a box, as one undo step.
+
+        `replace_last` takes back the selection painted in the step before, if it was one.
+        """
+        old = self._take_back("selection") if replace_last else None
+        after = self.mask[box].copy()
+        after[selection] = label
+        new = self._write(box, after, "selection")
+        return common_box(old, new)
+
+    def propose(
+        self, proposed: Mask, *, overrule: bool = False, replace_last: bool = False
+    ) -> Box | None:
+        """Put a proposal, (H, W) uint8, in place of the model's pixels, as one undo step.
+
+        Parameters
+        ----------
+        overrule
+            Whether pixels that a person drew otherwise are replaced, too.
+        replace_last
+            Whether the proposal of the step before is taken back first, if it was one.
+
+        Returns
+        -------
+        Box or None
+            What changed; None when nothing did.
+        """
+        old = self._take_back("proposal") if replace_last else None
+        after = proposed if overrule else np.where(self._human, self.mask, proposed)
+        return common_box(old, self._write(self._everywhere, after, "proposal"))
+
+    def undo(self) -> Box | None:
+        """Take back the last step; returns what changed, None when there is no step."""
         if not self._done:
-            return
+            return None
         step = self._done.pop()
-        if step is None or step.is_undone_in(mask):
-            self._undone.append(step)
-            return
-        # Something else changed the mask: what is not known to be the model's stays human.
-        self._base, self._done, self._undone = step, [], []
+        step.swap(self.mask, self._human)
+        self._undone.append(step)
+        self._revision = step.before
+        self._without_step.clear()
+        return step.box
 
-    def redone(self) -> None:
-        """Note that the last undone step was done again."""
-        if self._undone:
-            self._done.append(self._undone.pop())
+    def redo(self) -> Box | None:
+        """Do the last undone step again; returns what changed, None when there is none."""
+        if not self._undone:
+            return None
+        step = self._undone.pop()
+        step.swap(self.mask, self._human)
+        self._done.append(step)
+        self._revision = step.after
+        self._without_step.clear()
+        return step.box
 
-    def _push(self, step: _Write | None) -> None:
+    @property
+    def _everywhere(self) -> Box:
+        height, width = self.mask.shape
+        return slice(0, height), slice(0, width)
+
+    def _write(self, box: Box, after: Mask, kind: Kind) -> Box | None:
+        changed: Flags = self.mask[box] != after
+        tight = _bounds(changed, box)
+        if tight is None:
+            self._without_step.add(kind)
+            return None
+        inner = _inside(tight, box)
+        changed, after = changed[inner], after[inner]
+        self._push(self._step(kind, tight, changed))
+        self.mask[tight] = after
+        human = self._human[tight]
+        if kind == "proposal":
+            human &= ~changed
+        else:
+            human |= changed
+        return tight
+
+    def _step(self, kind: Kind, box: Box, changed: Flags) -> _Step:
+        revision = next(self._numbers)
+        if _LISTED_BYTES * np.count_nonzero(changed) > _BOXED_BYTES * changed.size:
+            mask, human = self.mask[box].copy(), self._human[box].copy()
+            return _Step(kind, box, None, mask, human, self._revision, revision)
+        rows, columns = np.nonzero(changed)
+        rows, columns = rows + box[0].start, columns + box[1].start
+        where = np.ravel_multi_index((rows, columns), self.mask.shape).astype(np.uint32)
+        mask, human = self.mask.reshape(-1)[where], self._human.reshape(-1)[where]
+        return _Step(kind, box, where, mask, human, self._revision, revision)
+
+    def _push(self, step: _Step) -> None:
         self._done.append(step)
         self._undone.clear()
+        self._revision = step.after
+        self._without_step.clear()
+        held = sum(step.size for step in self._done)
+        while len(self._done) > 1 and (len(self._done) > MAX_STEPS or held > MAX_BYTES):
+            held -= self._done.pop(0).size
 
-    def _last_write(self) -> _Write:
-        return next((step for step in reversed(self._done) if step is not None), self._base)
+    def _take_back(self, kind: Kind) -> Box | None:
+        """Take back the last step for good, if it is of a kind, to write another instead.
 
-    def _forget_oldest_proposal(self) -> None:
-        writes = [(i, step) for i, step in enumerate(self._done) if step is not None]
-        if len(writes) > MAX_PROPOSALS:
-            index, self._base = writes[0]
-            del self._done[: index + 1]
+        When the last of that kind changed nothing, it left no step; the one before it is not its.
+        """
+        is_last = bool(self._done) and self._done[-1].kind == kind
+        if not is_last or kind in self._without_step:
+            return None
+        box = self.undo()
+        self._undone.clear()
+        return box
+
+
+def _bounds(changed: Flags, box: Box) -> Box | None:
+    """Give the box around what changed inside a box; None when nothing did."""
+    rows = np.flatnonzero(changed.any(axis=1))
+    if not len(rows):
+        return None
+    top, bottom = int(rows[0]), int(rows[-1]) + 1
+    columns = np.flatnonzero(changed[top:bottom].any(axis=0))
+    y, x = box[0].start, box[1].start
+    return slice(y + top, y + bottom), slice(x + int(columns[0]), x + int(columns[-1]) + 1)
+
+
+def _inside(inner: Box, outer: Box) -> Box:
+    """Give a box in the coordinates of the one around it."""
+    pairs = zip(inner, outer, strict=True)
+    rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in pairs)
+    return rows, columns
