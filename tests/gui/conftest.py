@@ -37,3 +37,8 @@ def folder(tmp_path):
         Image.fromarray(picture).save(tmp_path / f"img{number}.png")
     (tmp_path / "img1.png").write_bytes(b"no picture")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def no_preferences(plugin_settings):
+    """Nobody's preferences are read or changed: the defaults hold."""

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     _score(model, dataset)
     say(f"images, masks and overlays: {args.out}")
     if _has_screen():
-        _open_napari(dataset.folder, args.model)
+        _open_napari(dataset.folder, args)
     return report_problems(problems)
 
 
@@ -110,8 +110,8 @@ def _has_screen() -> bool:
     return True
 
 
-def _open_napari(folder: Path, model: str) -> None:
+def _open_napari(folder: Path, args: argparse.Namespace) -> None:
     from weclip_napari.gui.launch import open_annotator
 
     say("opening napari; close its window to end")
-    open_annotator(folder, model)
+    open_annotator(folder, args.model, args.weights, args.device)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from weclip_napari.gui.engine import EMBEDDED
+from weclip_napari.gui.engine import DISK_MIB, EMBEDDED, MEMORY_MIB, Engine
 from weclip_napari.gui.tooltips import KEYS
 
 if TYPE_CHECKING:
@@ -49,8 +49,8 @@ class Settings:
     model: str = EMBEDDED
     weights: Path | None = None
     device: str | None = None
-    memory_mib: int = 1024
-    disk_mib: int = 4096
+    memory_mib: int = MEMORY_MIB
+    disk_mib: int = DISK_MIB
     autosave_seconds: int = 20
     propose_on_open: bool = True
     keys: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(dict(KEYS)))
@@ -75,6 +75,17 @@ def read_settings() -> Settings:
         propose_on_open=stored.work.propose_on_open,
         keys=MappingProxyType(keys),
         notes=tuple(notes),
+    )
+
+
+def engine_for(settings: Settings) -> Engine:
+    """Make the engine that the user prefers; its model is loaded when first needed."""
+    return Engine(
+        settings.model,
+        device=settings.device,
+        weights=settings.weights,
+        memory_mib=settings.memory_mib,
+        disk_mib=settings.disk_mib,
     )
 
 

@@ -12,9 +12,10 @@ from weclip_napari.gui.annotator import Annotator
 from weclip_napari.gui.folder_panel import FolderPanel
 from weclip_napari.gui.result_panel import ResultPanel
 from weclip_napari.gui.samples import PLUGIN, SAMPLE
+from weclip_napari.gui.settings import engine_for, read_settings
 from weclip_napari.gui.status_panel import StatusPanel
 from weclip_napari.gui.tag_panel import TagPanel
-from weclip_napari.gui.tooltips import KEYS
+from weclip_napari.gui.tooltips import key_of, use_keys
 
 if TYPE_CHECKING:
     import os
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QHideEvent, QShowEvent
 
     from weclip_napari.gui.engine import Engine
+    from weclip_napari.gui.settings import Settings
 
 
 class AnnotatorWidget(QWidget):
@@ -33,14 +35,21 @@ class AnnotatorWidget(QWidget):
     ----------
     viewer
         Given by napari.
-    engine
-        The model; the embedded one by default.
+    engine, settings
+        The model and the preferences; by default those of the user.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer, engine: Engine | None = None) -> None:
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        engine: Engine | None = None,
+        settings: Settings | None = None,
+    ) -> None:
         super().__init__()
         self._viewer = viewer
-        self.annotator = Annotator(viewer, engine, self)
+        settings = settings or read_settings()
+        use_keys(settings.keys)
+        self.annotator = Annotator(viewer, engine or engine_for(settings), self)
         self.folder_panel = FolderPanel(self.annotator)
         self.tag_panel = TagPanel(self.annotator)
         self.result_panel = ResultPanel(self.annotator)
@@ -89,7 +98,7 @@ class AnnotatorWidget(QWidget):
 
     def _close_down(self) -> None:
         for name in self._actions():
-            self._viewer.bind_key(KEYS[name], None)
+            self._viewer.bind_key(key_of(name), None)
         if not self.annotator.close():
             show_error(f"{self.status_panel.message.text()} The layers are still there.")
 
@@ -116,4 +125,4 @@ class AnnotatorWidget(QWidget):
 
     def _bind_keys(self) -> None:
         for name, action in self._actions().items():
-            self._viewer.bind_key(KEYS[name], lambda _, action=action: action(), overwrite=True)
+            self._viewer.bind_key(key_of(name), lambda _, action=action: action(), overwrite=True)
