@@ -78,11 +78,15 @@ class ModelInfo:
         What its decoder knows; empty without a decoder.
     background_power
         The exponent of the background score that it was made with.
+    template, background_words
+        The prompt and the background words that it was made with.
     """
 
     name: str
     classes: tuple[str, ...]
     background_power: float = 1.0
+    template: str = "{}"
+    background_words: tuple[str, ...] = ()
 
 
 class Engine:
@@ -138,8 +142,13 @@ class Engine:
         if predictor is None:
             return None
         model, decoder = predictor.model, predictor.model.decoder
-        classes = tuple(decoder.config.classes) if decoder else ()
-        return ModelInfo(model.name, classes, model.config.background_power)
+        return ModelInfo(
+            model.name,
+            tuple(decoder.config.classes) if decoder else (),
+            model.config.background_power,
+            model.config.template,
+            tuple(model.config.background_words),
+        )
 
     @property
     def fingerprint(self) -> str:
