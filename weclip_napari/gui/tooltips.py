@@ -83,21 +83,34 @@ TOOLTIPS = {
     "type_tags": "Go to the field of the tags and type.",
     "branch": (
         "Where the masks come from. Automatic: the decoder for the classes that it knows, the CAM "
-        "for any other tag."
+        "for any other tag. Both: the mean of decoder and CAM."
     ),
+    "background_power": (
+        "How readily the CAM leaves pixels to the background: to the left more background, to the "
+        "right larger masks. Masks of the decoder do not depend on it. A double click goes back to "
+        "the model's own."
+    ),
+    "reset_tuning": "Go back to what the model was made with: automatic, its own background.",
+    "propose_on_open": "Propose at once when an image is opened that has tags and no mask yet.",
+    "threshold": (
+        "Pixels whose probability is below this become background; it belongs to the class. Arrow "
+        "keys go in steps, a double click goes back to 0."
+    ),
+    "try_again": "Look whether the folder can be written now.",
     "propose": "Propose masks for the tags. What you painted yourself is kept.",
     "cancel": "Stop the work; nothing that is drawn is lost.",
     "results": (
         "The tags of the proposal: the class with its colour, CLIP's probability among the tags "
-        "and background words, the share of the image, and the branch. Click one to look at its "
-        "CAM and to paint with it."
+        "and background words, the share of the image, the branch its mask comes from, and a "
+        "threshold. Click one to look at its CAM and to paint with it."
     ),
     "view_mask": "Show the proposal over the image.",
     "view_cam": "Show where CLIP sees the chosen tag: its class activation map.",
     "view_refined": "Show that map after it spread along the affinity.",
     "view_affinity": "Show what belongs with the patch under the cursor.",
+    "view_uncertainty": "Show where the model hesitates between two answers: the best to mend.",
     "view_all": "Show image, CAM, refined CAM and proposal side by side.",
-    "next_view": "Show the mask, the CAM, the refined CAM, the affinity, and all, in turn.",
+    "next_view": "Show the next view: mask, CAM, refined CAM, affinity, uncertainty, all.",
     "affinity_kind": "The affinity of CLIP's own attention, or the one that the decoder learned.",
     "model": "The model that proposes masks.",
     "saved": "Whether the mask of this image is on the disk.",
