@@ -56,7 +56,7 @@ def test_a_missing_folder_is_named(run: Run, opened: Opened, tmp_path: Path) -> 
     assert f"'{tmp_path / 'nothing here'}' is no folder" in err
 
 
-@pytest.mark.parametrize("command", [("annotate",)])
+@pytest.mark.parametrize("command", [("annotate",), ("bench", "gui")])
 def test_without_a_screen_it_says_what_to_do(
     run: Run, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:

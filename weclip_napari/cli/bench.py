@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from weclip_napari.cli.annotate import require_window
 from weclip_napari.cli.common import print_json, say
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     propose.add_argument("--json", action="store_true", help="print the figures as JSON")
     propose.set_defaults(run=run_propose)
+    gui = subjects.add_parser("gui", help="the annotator in a real window, with the embedded model")
+    gui.add_argument("--json", action="store_true", help="print the figures as JSON")
+    gui.set_defaults(run=run_gui)
 
 
 def run_propose(args: argparse.Namespace) -> int:
@@ -37,4 +41,17 @@ def run_propose(args: argparse.Namespace) -> int:
     else:
         say("the prompts are encoded beforehand; their encoding is in none of the times")
         say("\n".join(f"{name}: {value}" for name, value in figures.items()))
+    return 0
+
+
+def run_gui(args: argparse.Namespace) -> int:
+    """Measure how the annotator feels."""
+    require_window()
+    from weclip_napari.gui.bench import WHAT, bench_gui
+
+    figures = bench_gui(say)
+    if args.json:
+        print_json(figures)
+    else:
+        say("\n".join(f"{name}: {value}  ({WHAT[name]})" for name, value in figures.items()))
     return 0
