@@ -1,11 +1,19 @@
 """A folder being worked on."""
 
+import time
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from weclip_napari.errors import UserError
+from weclip_napari.session.annotation import Annotation, Measures
+from weclip_napari.session.class_edits import rename
+from weclip_napari.session.states import State
 from weclip_napari.session.workspace import Workspace
+
+SIZE = (6, 8)
+MEASURES = Measures(0.5, 0.25, ("dog",), ())
 
 
 @pytest.fixture
@@ -15,57 +23,144 @@ def folder(tmp_path):
     return tmp_path
 
 
-def _paint(workspace, label=1):
-    mask = workspace.current.mask.copy()
-    mask[0, :3] = label
-    workspace.current.provenance.stroke_drawn()
-    return mask
-
-
-def test_images_are_listed_without_the_masks(folder):
+@pytest.fixture
+def workspace(folder):
     workspace = Workspace(folder)
-    workspace.open(0)
-    workspace.save(_paint(workspace), ("dog",))
+    yield workspace
+    workspace.close()
+
+
+def enter(workspace, row):
+    image = workspace.read(row)
+    assert workspace.enter(image)
+    return image
+
+
+def paint(image, label=1):
+    """Draw a stroke as a person would."""
+    image.mask[0, :3] = label
+    image.provenance.draw(image.mask)
+    return image.mask
+
+
+def save(workspace, mask, tags=(), negative_tags=(), state=State.EDITED, **fields):
+    snapshot = workspace.snapshot(mask, tags, negative_tags, state, **fields)
+    path = workspace.write(snapshot)
+    workspace.note_saved(snapshot)
+    return path
+
+
+def is_dirty(workspace, image, **changes):
+    known = {"tags": image.tags, "negative_tags": image.negative_tags, "state": image.state}
+    return workspace.is_dirty(image.mask, **(known | changes))
+
+
+def test_images_are_listed_without_the_masks(folder, workspace):
+    save(workspace, paint(enter(workspace, 0)), ("dog",))
+    workspace.close()
     again = Workspace(folder)
     assert [again.name(row) for row in range(3)] == ["img1.png", "img2.png", "img10.png"]
     assert len(again.images) == 3
-    assert again.first_unsaved() == 1
 
 
-def test_an_opened_image_is_clean_until_it_is_painted(folder):
-    workspace = Workspace(folder)
-    image = workspace.open(0)
+def test_reading_changes_nothing(folder, workspace):
+    image = workspace.read(1)
     assert image.pixels.shape == (6, 8, 3)
-    assert image.size == (6, 8)
-    assert not workspace.is_dirty(image.mask, image.tags)
-    mask = _paint(workspace)
-    assert workspace.is_dirty(mask, ())
-    workspace.save(mask, ())
-    assert not workspace.is_dirty(mask, ())
-
-
-def test_saving_and_opening_again_brings_mask_tags_and_provenance_back(folder):
-    workspace = Workspace(folder)
-    workspace.open(0)
-    mask = _paint(workspace, 3)
-    workspace.save(mask, ("dog",))
-    workspace.open(1)
-    image = workspace.open(0)
-    assert np.array_equal(image.mask, mask)
-    assert image.tags == ("dog",)
-    assert np.array_equal(image.provenance.human(image.mask), mask == 3)
-    assert not workspace.is_dirty(image.mask, image.tags)
-
-
-def test_an_unreadable_image_leaves_none_open(folder):
-    (folder / "img2.png").write_bytes(b"no image")
-    workspace = Workspace(folder)
-    workspace.open(0)
-    with pytest.raises(UserError, match="img2.png"):
-        workspace.open(1)
+    assert (image.row, image.path, image.size) == (1, folder / "img2.png", SIZE)
+    assert (image.state, image.tags, image.model) == (State.TODO, (), "")
     assert workspace.current is None
     with pytest.raises(UserError, match="No image is open"):
-        workspace.save(np.zeros((6, 8), np.uint8), ())
+        workspace.snapshot(image.mask, (), (), State.TODO)
+
+
+def test_an_opened_image_is_clean_until_it_is_painted(workspace):
+    image = enter(workspace, 0)
+    assert not is_dirty(workspace, image)
+    mask = paint(image)
+    assert is_dirty(workspace, image)
+    save(workspace, mask)
+    assert not is_dirty(workspace, image, state=State.EDITED)
+
+
+@pytest.mark.parametrize(
+    "change", [{"tags": ("dog",)}, {"negative_tags": ("cat",)}, {"state": State.SKIPPED}]
+)
+def test_whatever_is_saved_can_be_dirty(workspace, change):
+    image = enter(workspace, 0)
+    assert is_dirty(workspace, image, **change)
+    save(workspace, image.mask, **({"state": State.TODO} | change))
+    assert not is_dirty(workspace, image, **change)
+    assert not is_dirty(workspace, enter(workspace, 0))
+
+
+def test_strokes_drawn_during_a_save_stay_dirty(workspace):
+    image = enter(workspace, 0)
+    snapshot = workspace.snapshot(paint(image, 1), (), (), State.EDITED)
+    paint(image, 2)
+    workspace.write(snapshot)
+    workspace.note_saved(snapshot)
+    assert is_dirty(workspace, image, state=State.EDITED)
+    assert workspace.read(0).mask[0, 0] == 1
+    box = image.provenance.undo()
+    image.mask[box] = image.provenance.mask[box]
+    assert not is_dirty(workspace, image, state=State.EDITED)
+
+
+def test_a_change_that_nobody_told_of_is_dirty_and_becomes_a_persons(workspace):
+    image = enter(workspace, 0)
+    image.mask[3, 3] = 9
+    assert is_dirty(workspace, image)
+    save(workspace, image.mask)
+    assert not is_dirty(workspace, image, state=State.EDITED)
+    again = workspace.read(0)
+    assert np.argwhere(again.provenance.human(again.mask)).tolist() == [[3, 3]]
+
+
+def test_saving_and_opening_again_brings_everything_back(folder, workspace):
+    mask = paint(enter(workspace, 0), 3)
+    state = State.ACCEPTED
+    save(workspace, mask, ("dog",), ("cat",), state, model="abc", measures=MEASURES)
+    workspace.close()
+    workspace = Workspace(folder)
+    image = enter(workspace, 0)
+    assert np.array_equal(image.mask, mask)
+    assert (image.tags, image.negative_tags, image.state) == (("dog",), ("cat",), state)
+    assert (image.model, image.measures) == ("abc", MEASURES)
+    assert np.array_equal(image.provenance.human(image.mask), mask == 3)
+    assert not is_dirty(workspace, image)
+
+
+def test_painting_does_not_change_what_was_read(workspace):
+    image = enter(workspace, 0)
+    snapshot = workspace.snapshot(image.mask, (), (), State.TODO)
+    paint(image)
+    assert not snapshot.annotation.mask.any()
+    assert not image.stored.annotation.mask.any()
+
+
+def test_an_unreadable_image_leaves_the_one_before_open_and_is_noted(folder, workspace):
+    (folder / "img2.png").write_bytes(b"no image")
+    image = enter(workspace, 0)
+    with pytest.raises(UserError, match=r"img2\.png.*damaged"):
+        workspace.read(1)
+    assert workspace.current is image
+    assert "damaged" in workspace.index.summary(1).problem
+    assert workspace.index.summary(2).problem == ""
+    Image.new("RGB", (8, 6)).save(folder / "img2.png")
+    workspace.read(1)
+    assert workspace.index.summary(1).problem == ""
+    workspace.leave()
+    assert workspace.current is None
+
+
+def test_a_truncated_image_is_noted(folder, workspace):
+    noise = np.random.default_rng(0).integers(0, 255, (60, 80, 3), np.uint8)
+    Image.fromarray(noise).save(folder / "img2.png")
+    whole = (folder / "img2.png").read_bytes()
+    (folder / "img2.png").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"img2\.png.*copy it again"):
+        workspace.read(1)
+    enter(workspace, 2)
 
 
 def test_tags_and_classes_of_a_data_set_are_taken_over(folder):
@@ -78,8 +173,13 @@ def test_tags_and_classes_of_a_data_set_are_taken_over(folder):
     workspace = Workspace(data)
     assert workspace.folder == data / "images"
     assert workspace.store.classes.find("dog").id == 3
-    assert workspace.open(0).tags == ()
-    assert workspace.open(1).tags == ("cat", "dog")
+    assert workspace.read(0).tags == ()
+    assert workspace.index.summary(1).tags == workspace.read(1).tags == ("cat", "dog")
+    image = enter(workspace, 1)
+    assert not is_dirty(workspace, image)
+    save(workspace, image.mask, (), state=State.TODO)  # a person took the tags away
+    assert workspace.index.summary(1).tags == workspace.read(1).tags == ()
+    workspace.close()
 
 
 def test_an_empty_folder_says_what_to_do(tmp_path):
@@ -87,45 +187,31 @@ def test_an_empty_folder_says_what_to_do(tmp_path):
         Workspace(tmp_path)
 
 
-def test_a_proposal_that_a_person_erased_is_work_to_keep(folder):
-    workspace = Workspace(folder)
-    image = workspace.open(0)
-    before, proposed = image.mask.copy(), np.ones_like(image.mask)
-    image.provenance.proposal_written(before, proposed)
-    assert workspace.is_dirty(proposed, ())
-    image.provenance.stroke_drawn()
-    assert workspace.is_dirty(before, ())
-    workspace.save(before, ("dog",))
-    assert workspace.open(0).provenance.human(before).all()
+def test_a_proposal_that_a_person_erased_is_work_to_keep(workspace):
+    image = enter(workspace, 0)
+    image.provenance.propose(np.ones(SIZE, np.uint8))
+    image.mask[:] = image.provenance.mask
+    assert is_dirty(workspace, image)
+    image.mask[:] = 0
+    image.provenance.draw(image.mask)
+    assert is_dirty(workspace, image)
+    save(workspace, image.mask, ("dog",))
+    again = enter(workspace, 0)
+    assert again.provenance.human(again.mask).all()
 
 
-def test_a_proposal_that_was_taken_back_leaves_nothing_to_keep(folder):
-    workspace = Workspace(folder)
-    image = workspace.open(0)
-    before = image.mask.copy()
-    image.provenance.proposal_written(before, np.ones_like(before))
-    image.provenance.undone(before)
-    assert not workspace.is_dirty(before, ())
+def test_a_proposal_that_was_taken_back_leaves_nothing_to_keep(workspace):
+    image = enter(workspace, 0)
+    image.provenance.propose(np.ones(SIZE, np.uint8))
+    image.provenance.undo()
+    assert not is_dirty(workspace, image)
 
 
-def test_tags_are_work_to_keep_even_without_a_mask(folder):
-    workspace = Workspace(folder)
-    image = workspace.open(0)
-    assert workspace.is_dirty(image.mask, ("dog",))
-    workspace.save(image.mask, ("dog",))
-    assert not workspace.is_dirty(image.mask, ("dog",))
-    assert workspace.is_dirty(image.mask, ())
-    again = Workspace(folder).open(0)
-    assert again.tags == ("dog",)
-    assert not again.provenance.human(again.mask).any()
-
-
-def test_a_file_that_was_replaced_is_told_apart(folder):
-    workspace = Workspace(folder)
-    before = workspace.open(0).digest
-    assert workspace.open(0).digest == before
+def test_a_file_that_was_replaced_is_told_apart(folder, workspace):
+    before = workspace.read(0).digest
+    assert workspace.read(0).digest == before
     Image.new("RGB", (6, 8), (1, 0, 0)).save(folder / "img1.png")  # the same bytes, turned
-    assert workspace.open(0).digest != before
+    assert workspace.read(0).digest != before
 
 
 def test_tags_that_cannot_be_read_do_not_close_the_folder(folder):
@@ -133,4 +219,124 @@ def test_tags_that_cannot_be_read_do_not_close_the_folder(folder):
     workspace = Workspace(folder)
     assert "tags.csv" in workspace.problem
     assert len(workspace.images) == 3
-    assert workspace.open(0).tags == ()
+    assert workspace.read(0).tags == ()
+    workspace.close()
+
+
+def test_a_row_that_was_written_since_must_be_read_again(workspace):
+    early = workspace.read(0)
+    save(workspace, paint(enter(workspace, 0)))
+    workspace.leave()
+    assert not workspace.enter(early)
+    assert workspace.current is None
+    enter(workspace, 0)
+
+
+def test_the_next_unreviewed_image(folder, workspace):
+    def set_state(row, state):
+        save(workspace, enter(workspace, row).mask, state=state)
+
+    assert workspace.next_unreviewed(0) == 1
+    assert workspace.next_unreviewed(2) == 0
+    set_state(1, State.ACCEPTED)
+    assert workspace.next_unreviewed(0) == 2
+    set_state(2, State.SKIPPED)
+    assert workspace.next_unreviewed(1) == 0
+    assert workspace.next_unreviewed(0) is None
+    (folder / "weclip_masks" / "index.sqlite").unlink()
+    workspace.close()
+    again = Workspace(folder)
+    (folder / "img1.png").write_bytes(b"")
+    with pytest.raises(UserError):
+        again.read(0)
+    assert again.next_unreviewed(1) is None
+    again.close()
+
+
+def propose(workspace, row, label=4, tags=("dog",)):
+    return workspace.update_unopened(row, np.full(SIZE, label, np.uint8), tags, "abc", MEASURES)
+
+
+def tag(workspace, row, *tags, state=State.TODO):
+    save(workspace, enter(workspace, row).mask, tags, state=state)
+    workspace.leave()
+
+
+def test_a_proposal_for_an_image_that_is_not_open(workspace):
+    tag(workspace, 1, "dog")
+    early = workspace.read(1)
+    assert propose(workspace, 1)
+    image = workspace.read(1)
+    assert (image.mask == 4).all()
+    assert not image.provenance.human(image.mask).any()
+    assert (image.state, image.model, image.measures) == (State.PROPOSED, "abc", MEASURES)
+    assert workspace.index.summary(1).state == State.PROPOSED
+    assert workspace.index.summary(1).label_ids == (4,)
+    assert not workspace.enter(early)
+    assert propose(workspace, 1, label=5)
+    assert (workspace.read(1).mask == 5).all()
+
+
+def test_a_proposal_leaves_pixels_of_a_person_alone(workspace):
+    human = np.zeros(SIZE, bool)
+    human[2] = True
+    stored = Annotation(np.full(SIZE, 7, np.uint8), human, ("dog",), state=State.PROPOSED)
+    workspace.store.save(workspace.images[1], stored)
+    assert propose(workspace, 1)
+    image = workspace.read(1)
+    assert np.array_equal(image.mask == 7, human)
+    assert np.array_equal(image.provenance.human(image.mask), human)
+
+
+@pytest.mark.parametrize("state", [State.EDITED, State.ACCEPTED, State.SKIPPED])
+def test_work_of_a_person_gets_no_proposal(workspace, state):
+    tag(workspace, 1, "dog", state=state)
+    before = workspace.store.sidecar_path(workspace.images[1]).read_bytes()
+    assert not propose(workspace, 1)
+    assert workspace.store.sidecar_path(workspace.images[1]).read_bytes() == before
+
+
+def test_the_open_image_and_one_with_other_tags_get_no_proposal(workspace):
+    tag(workspace, 0, "dog")
+    tag(workspace, 1, "cat")
+    enter(workspace, 0)
+    assert not propose(workspace, 0)
+    assert not propose(workspace, 1)
+    assert propose(workspace, 1, tags=("cat",))
+
+
+def test_renaming_a_class_reaches_files_index_and_listed_tags(folder):
+    (folder / "tags.csv").write_text("image,tags\nimg1.png,dog\nimg2.png,dog\n")
+    workspace = Workspace(folder)
+    dog = workspace.store.ensure_class("dog")
+    save(workspace, paint(enter(workspace, 0), dog.id), ("dog",), ("cat",))
+    early = workspace.read(1)
+    outcome = workspace.edit_classes(rename(workspace.store.classes, dog.id, "hound"))
+    assert outcome.images == ["img1.png"]
+    assert workspace.index.summary(0).tags == workspace.read(0).tags == ("hound",)
+    assert workspace.read(1).tags == ("hound",)
+    assert not workspace.enter(early)
+    workspace.close()
+    again = Workspace(folder)
+    assert again.index.summary(1).tags == again.read(1).tags == ("hound",)
+    assert again.index.unread_rows() == []
+    again.close()
+
+
+def test_files_that_a_killed_program_left_unfinished_are_removed(folder):
+    (folder / "weclip_masks" / "sub").mkdir(parents=True)
+    leftover = folder / "weclip_masks" / "sub" / ".a.png.0123.tmp"
+    leftover.write_bytes(b"half")
+    Workspace(folder).close()
+    assert not leftover.exists()
+
+
+def test_is_dirty_is_quick_on_a_large_mask(folder):
+    Image.new("RGB", (4000, 3000)).save(folder / "large.png")
+    workspace = Workspace(folder)
+    image = enter(workspace, 3)
+    start = time.perf_counter()
+    for _ in range(10):
+        assert not is_dirty(workspace, image)
+    assert (time.perf_counter() - start) / 10 < 0.03
+    workspace.close()

@@ -1,0 +1,85 @@
+"""One window at a time may write the annotations of a folder.
+
+The lock belongs to the process and is gone with it, however it ends; nothing has to be cleaned up
+by hand.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from weclip_napari.session.file_errors import remedy
+from weclip_napari.session.images import MASK_FOLDER
+
+if TYPE_CHECKING:
+    import os
+
+LOCK_FILE = ".lock"
+_ATTEMPTS = 5
+
+
+class FolderLock:
+    """The right to write the annotations of a folder; take it with `acquire`.
+
+    Parameters
+    ----------
+    folder
+        The folder that holds the images.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self._folder = Path(folder)
+        self._place = self._folder / MASK_FOLDER
+        self._path = self._place / LOCK_FILE
+        self._lock = FileLock(self._path, thread_local=False)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether this lock is held."""
+        return self._lock.is_locked
+
+    def acquire(self) -> str:
+        """Take the lock if it is free; never waits.
+
+        Returns
+        -------
+        str
+            Empty, or why the folder can only be read, and the remedy.
+        """
+        try:
+            self._take()
+        except Timeout:
+            return (
+                f"{self._folder} is open in another window, so that nothing is saved from this "
+                "one. Close it there, then try again."
+            )
+        except OSError as error:
+            return (
+                f"{self._folder} can only be read ({error.strerror or error}), so that nothing is "
+                f"saved. {remedy(error)} Then try again."
+            )
+        return ""
+
+    def release(self) -> None:
+        """Let go of the lock and leave no trace of it, nor of a folder that stayed empty."""
+        if not self.is_held:
+            return
+        with contextlib.suppress(OSError):  # Windows can only do it afterwards
+            self._path.unlink()
+        self._lock.release()
+        with contextlib.suppress(OSError):
+            self._place.rmdir()
+
+    def _take(self) -> None:
+        for attempt in range(_ATTEMPTS):
+            self._place.mkdir(exist_ok=True)
+            try:
+                self._lock.acquire(blocking=False)
+                return
+            except FileNotFoundError:  # another window has just removed the empty folder
+                if attempt == _ATTEMPTS - 1:
+                    raise
