@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from weclip_napari.core.config import WeclipConfig
+from weclip_napari.core.measures import Measures
 from weclip_napari.core.proposal import Proposal
 from weclip_napari.evaluate import STAGES, _Tally, label_maps
 
@@ -36,6 +37,7 @@ def proposal() -> Proposal:
         canvas_uncertainty=np.zeros(SIZE, np.float32),
         branches=("decoder", "decoder"),
         notes=(),
+        measures=Measures(0.0),
         grid=SIZE,
         image_size=SIZE,
     )

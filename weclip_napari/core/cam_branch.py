@@ -157,20 +157,21 @@ class CamBranch:
     ) -> CamEvidence:
         """Return what speaks for each of K tags in an image."""
         vectors = self.embed(tags, prompting.template)
-        result = encoded.grad_cam(vectors, self._background_of(tags, prompting))
+        result = encoded.grad_cam(vectors, self._background(tags, prompting))
         refined = refine(encoded.transition, result.cam, self._config.affinity.box_threshold)
         return CamEvidence(result, refined, encoded.par, self._config.par_iterations)
 
-    def background_of(self, tags: Sequence[Words], prompting: Prompting) -> Tensor:
-        """Return the vectors (B, joint) of the background words that are no tags."""
+    def logits(self, encoded: EncodedImage, tags: Sequence[Words], prompting: Prompting) -> Tensor:
+        """Return CLIP's logits (K + B,) of K tags and the background words that are no tags."""
+        words = torch.cat([self.embed(tags, prompting.template), self._background(tags, prompting)])
+        logits: Tensor = encoded.grad_cam.logit_scale * (words @ encoded.block.feature)
+        return logits
+
+    def _background(self, tags: Sequence[Words], prompting: Prompting) -> Tensor:
         words = prompting.left(tags)
         if (prompting.template, words) == self.own:
             return self.background
         return self._bank(prompting.template).embed(words)
-
-    def _background_of(self, tags: Sequence[Words], prompting: Prompting) -> Tensor | None:
-        background = self.background_of(tags, prompting)
-        return None if background is self.background else background
 
     def _bank(self, template: str) -> PromptBank:
         if template not in self._banks:

@@ -158,11 +158,11 @@ class EncodedImage:
         self.settle()
         tensors = {"last": self._last, "balanced": self.transition.balanced}
         if self._model.decoder is not None:
-            own = self._usable(self._model.config.scales), self._model.config.flip
+            config = self._model.config
             tensors |= {
                 "decoded": self.decoded.logits,
                 "fused": self.decoded.fused,
-                "logits": self._logits[own],
+                "logits": self.logits(config.scales, flip=config.flip),
             }
         return {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
 
@@ -206,6 +206,12 @@ class EncodedImage:
             logits = multi_scale_logits(self._logits_of, self._pixels, self.grid, scales, flip=flip)
             self._logits[key] = logits[0]
         return self._logits[key]
+
+    @property
+    def known_logits(self) -> Tensor | None:
+        """What `logits` gave for the model's own scales, if it was asked."""
+        config = self._model.config
+        return self._logits.get((self._usable(config.scales), config.flip))
 
     def _usable(self, scales: Sequence[float]) -> tuple[float, ...]:
         patch, side = self._model.backbone.patch, min(self._pixels.shape[-2:])

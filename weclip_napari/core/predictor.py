@@ -7,10 +7,23 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import torch
 
+from weclip_napari.core.branches import (
+    BranchName,
+    choose_branches,
+    deciding_branches,
+    decoder_branch,
+)
 from weclip_napari.core.cam_branch import CamBranch, CamEvidence, Prompting, Words
 from weclip_napari.core.classes import ClassSet
-from weclip_napari.core.encoded_image import EncodedImage, require_known
-from weclip_napari.core.fusion import Branch, averaged, label_map, sharpened, uncertainty
+from weclip_napari.core.encoded_image import EncodedImage
+from weclip_napari.core.fusion import label_map, sharpened, uncertainty
+from weclip_napari.core.measures import (
+    Measures,
+    class_peaks,
+    disagreement,
+    found_classes,
+    missing_tags,
+)
 from weclip_napari.core.notes import background_notes, branch_notes, size_notes
 from weclip_napari.core.proposal import Proposal
 from weclip_napari.core.typed_tags import look_up, prompt_words, tidy
@@ -25,8 +38,6 @@ if TYPE_CHECKING:
     from weclip_napari.core.model import WeclipModel
 
 __all__ = ["Predictor", "Proposal"]
-
-BranchName = Literal["auto", "cam", "decoder", "both"]
 
 
 class Predictor:
@@ -89,6 +100,7 @@ class Predictor:
         crf: bool = False,
         template: str | None = None,
         background_words: Sequence[str] | None = None,
+        classes: Sequence[str] | None = None,
     ) -> Proposal:
         """Propose masks for the tags of the image.
 
@@ -115,6 +127,8 @@ class Predictor:
             Prompt with ``{}`` where a tag's words go; the model's by default.
         background_words : sequence of str, optional
             Words that compete with the tags; the model's by default.
+        classes : sequence of str, optional
+            What to look for besides the tags, for the measures; the decoder's classes by default.
 
         Returns
         -------
@@ -129,7 +143,7 @@ class Predictor:
             is not installed.
         """
         tags = tidy(tags)
-        branches = self._branches(tags, branch)
+        branches = choose_branches(self.model, self._decoded, tags, branch)
         prompting = self._cams.prompting(template, background_words)
         encoded, config = self._image(), self.model.config
         words = [prompt_words(tag, synonyms) for tag in tags]
@@ -137,10 +151,19 @@ class Predictor:
         cams = self._cam_evidence(encoded, words, prompting)
         scores = cams.scores(power)
         logits = None if branch == "cam" else self._logits(scales, flip)
-        sources = self._sources(tags, branches, scores, logits)
+        known = encoded.known_logits if logits is None else logits
+        decoder = decoder_branch(known, self._decoded, tags)
+        sources = deciding_branches(branches, scores, decoder)
         if crf:
             sources = [sharpened(source, encoded.canvas) for source in sources]
         floors = scores.new_tensor([look_up(thresholds, tag, 0.0) for tag in tags])
+        doubt = uncertainty(sources, floors, encoded.canvas_size)
+        clip = self._cams.logits(encoded, words, prompting)
+        measures = Measures(
+            float(doubt.mean()),
+            None if decoder is None else disagreement(decoder, scores),
+            *self._evidence(tags, clip, known, classes),
+        )
         notes = (
             *size_notes(encoded.image_size, encoded.canvas_size),
             *branch_notes(tags, branches, branch, has_decoder=self.model.decoder is not None),
@@ -154,9 +177,10 @@ class Predictor:
             scores=_array(cams.probabilities),
             cam_scores=_array(scores),
             decoder_logits=None if logits is None else _array(logits),
-            canvas_uncertainty=_array(uncertainty(sources, floors, encoded.canvas_size)),
+            canvas_uncertainty=_array(doubt),
             branches=branches,
             notes=notes,
+            measures=measures,
             grid=encoded.grid,
             image_size=encoded.image_size,
         )
@@ -218,15 +242,6 @@ class Predictor:
             raise UserError("There is no image yet. Give one by set_image first.")
         return self._encoded
 
-    def _branches(self, tags: tuple[str, ...], branch: BranchName) -> tuple[str, ...]:
-        """Say for each tag which branch decides its pixels."""
-        if branch == "cam":
-            return ("cam",) * len(tags)
-        if branch == "decoder":
-            require_known(self.model, tags)
-        known = "both" if branch == "both" else "decoder"
-        return tuple(known if tag in self._decoded else "cam" for tag in tags)
-
     def _logits(self, scales: Sequence[float] | None, flip: bool | None) -> Tensor | None:
         """Return the decoder's logits, (C + 1, h, w), if there is a decoder."""
         if self.model.decoder is None:
@@ -242,24 +257,23 @@ class Predictor:
             (tuple(words), prompting), lambda: self._cams.evidence(encoded, words, prompting)
         )
 
-    def _sources(
+    def _evidence(
         self,
         tags: tuple[str, ...],
-        branches: tuple[str, ...],
-        scores: Tensor,
+        clip: Tensor,
         logits: Tensor | None,
-    ) -> list[Branch]:
-        """Return the branches that decide, the decoder first."""
-        sources = []
-        known = [i for i, name in enumerate(branches) if name != "cam"]
-        if logits is not None and known:
-            channels = [0, *(self._decoded.label_id(tags[i]) for i in known)]
-            decoder = Branch(logits[channels], (0, *(i + 1 for i in known)), logits=True)
-            sources.append(averaged(decoder, scores) if "both" in branches else decoder)
-        if len(known) < len(tags):
-            ids = [i + 1 if name == "cam" else 0 for i, name in enumerate(branches)]
-            sources.append(Branch(scores, (0, *ids)))
-        return sources
+        classes: Sequence[str] | None,
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return tags without evidence and classes with evidence but no tag."""
+        peaks = {} if logits is None else class_peaks(logits, self._decoded)
+        wanted = self._decoded.names if classes is None and peaks else classes or ()
+        others = [name for name in wanted if look_up(dict.fromkeys(tags, False), name, True)]
+
+        def score(names: Sequence[str]) -> Tensor:
+            words = [prompt_words(name) for name in names]
+            return self._cams.logits(self._image(), words, self._cams.own)[: len(words)]
+
+        return missing_tags(tags, peaks, clip), found_classes(others, peaks, clip, score)
 
 
 def _array(values: Tensor) -> NDArray[Any]:

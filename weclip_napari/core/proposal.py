@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from weclip_napari.core.measures import Measures
+
 
 @dataclass(frozen=True)
 class Proposal:
@@ -44,6 +46,8 @@ class Proposal:
         Per tag, ``"cam"``, ``"decoder"`` or ``"both"``: where its pixels come from.
     notes : tuple of str
         What the person should know.
+    measures : Measures
+        How sure the model is, and which tags don't fit the image.
     grid : tuple of int
         (h, w) patches.
     image_size : tuple of int
@@ -60,6 +64,7 @@ class Proposal:
     canvas_uncertainty: NDArray[np.float32]
     branches: tuple[str, ...]
     notes: tuple[str, ...]
+    measures: Measures
     grid: tuple[int, int]
     image_size: tuple[int, int]
 

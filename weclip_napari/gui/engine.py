@@ -53,6 +53,10 @@ class Request:
         From a tag to other words for the prompt.
     template, background_words
         The prompt, and the words that compete with the tags; None for the model's own.
+    classes
+        The folder's classes. Those, and the decoder's, that show without a tag are told.
+    negative_tags
+        Classes that a person said are not in the image: they are not looked for.
     """
 
     key: str
@@ -64,6 +68,8 @@ class Request:
     synonyms: Mapping[str, str] = field(default_factory=dict)
     template: str | None = None
     background_words: tuple[str, ...] | None = None
+    classes: tuple[str, ...] = ()
+    negative_tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -190,6 +196,7 @@ class Engine:
                 thresholds=request.thresholds,
                 template=request.template,
                 background_words=request.background_words,
+                classes=self._classes_to_find(request),
             )
             self._keep(request.key, encoded)
         return proposal
@@ -244,6 +251,12 @@ class Engine:
             report("Loading the model")
             self._adopt(load(spec))
             self.spec, self._load = spec, load
+
+    def _classes_to_find(self, request: Request) -> list[str]:
+        known = self.info.classes if self.info else ()
+        rejected = {tag.casefold() for tag in request.negative_tags}
+        names = {name.casefold(): name for name in (*known, *request.classes)}
+        return [name for key, name in names.items() if key not in rejected]
 
     def _adopt(self, predictor: Predictor) -> None:
         self._fingerprint = predictor.model.fingerprint
