@@ -23,12 +23,48 @@ KEYS = {
     "skip": "K",
     "jump": "J",
     "suggest": "U",
-    "affinity_brush": "C",
-    "overrule": "O",
-    "fill_holes": "Shift+F",
-    "remove_islands": "Shift+I",
-    "smooth": "Shift+S",
-    "snap": "Shift+P",
+    "affinity_brush": (
+        "Click or scribble in the picture: what the model thinks belongs with the patches there is "
+        "painted when you let go. Rest the mouse on a patch to see it beforehand. Moving the "
+        "slider right afterwards paints it again."
+    ),
+    "selection_threshold": (
+        "How strongly something must belong with what you touch: to the left for more, to the "
+        "right for less. Moved right after painting, it paints that again."
+    ),
+    "selection_kind": "The affinity of CLIP's own attention, or the one that the decoder learned.",
+    "selection_connected": (
+        "Paint only what is connected with the patches that you touch; otherwise also what is "
+        "like them elsewhere in the image."
+    ),
+    "paint_label": (
+        "The class that brush, fill, polygon and affinity brush paint, and that the edits below "
+        "change."
+    ),
+    "mode_paint": "Paint with the mouse; the right button fills what you encircle. Key: P or 2.",
+    "mode_erase": "Turn what you paint over into background. Key: E or 1.",
+    "mode_fill": "Click a region to give it the class. Key: F or 4.",
+    "mode_polygon": "Click the corners of an area; a double click fills it. Key: 3.",
+    "mode_pick": "Click a pixel to paint with its class. Key: L or 5.",
+    "mode_pan_zoom": "Draw nothing: drag to move the picture. Key: Z or 6.",
+    "brush_size": "Diameter of brush and eraser in pixels. Keys: [ and ].",
+    "brush_slider": "Diameter of brush and eraser in pixels. Keys: [ and ].",
+    "edit_scope": "What the edits below change: the class that is painted, or all of them.",
+    "island_area": "Islands of fewer pixels than this are removed.",
+    "smooth_radius": "How far around each pixel the outline is smoothed.",
+    "overrule": (
+        "Let proposals replace what you drew yourself, too. It is off again at the next image; "
+        "Ctrl+Z takes such a proposal back."
+    ),
+    "fill_holes": "Fill the holes: background and ignore that the class alone surrounds.",
+    "remove_islands": (
+        "Remove the connected regions that are smaller than this, but never the largest of a class."
+    ),
+    "smooth": "Smooth the outline: every pixel gets what most around it have.",
+    "snap": (
+        "Move the outline to the edges of the picture: every superpixel gets what most of it has. "
+        "The first time on an image takes a moment."
+    ),
     "keys": "H",
 }
 _in_use = dict(KEYS)
@@ -64,7 +100,11 @@ TOOLTIPS = {
     "previous": "Save and open the image before.",
     "next": "Save and open the image after.",
     "save": "Save the mask now. It is also saved when you go on, every few seconds and on closing.",
-    "undo": "Take back the last stroke or proposal (Ctrl+Z in the picture does the same).",
+    "undo": (
+        "Take back the last stroke, edit or proposal (Ctrl+Z in the picture does the same). It "
+        "never reaches into another image."
+    ),
+    "redo": "Do what was taken back again (Ctrl+Shift+Z in the picture does the same).",
     "tags": (
         "What the image shows, in your own words; a new word becomes a class. A comma goes on to "
         "the next tag, Tab takes the first completion, Enter proposes masks."
