@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
 from weclip_napari.gui.image_filter import Show, Sort, Wanted
 from weclip_napari.gui.state_style import PROBLEM_COLOR, STATE_COLORS, STATE_NAMES
 from weclip_napari.gui.tooltips import explain
-from weclip_napari.session.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +25,7 @@ SORT_TEXTS = {
     Sort.NAME: "name",
     Sort.STATE: "state",
     Sort.UNCERTAINTY: "uncertainty",
-    Sort.DISAGREEMENT: "CAM and decoder disagree",
+    Sort.DISAGREEMENT: "disagreement",
     Sort.TAGS_WITHOUT_EVIDENCE: "tags without evidence",
     Sort.EVIDENCE_WITHOUT_TAG: "evidence without a tag",
 }
@@ -51,17 +50,15 @@ class FilterBar(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.search = QLineEdit()
-        self.search.setPlaceholderText("Name or tag:dog")
+        self.search.setPlaceholderText("Name, tag:dog")
         self.search.setClearButtonEnabled(True)
         self.search.setAcceptDrops(False)  # a dropped folder is to be opened
         explain(self.search, "search")
-        self.show_choice = _choice("show", SHOW_TEXTS)
+        self.show_choice = _choice("show", SHOW_TEXTS, 104)
         for place, show in enumerate(SHOW_TEXTS):
             if show in _COLORS:
                 self.show_choice.setItemIcon(place, _dot(_COLORS[show]))
-        self.sort_choice = _choice(
-            "sort", {sort: f"by {text}" for sort, text in SORT_TEXTS.items()}
-        )
+        self.sort_choice = _choice("sort", SORT_TEXTS, 114)
         self.reverse = QToolButton()
         self.reverse.setCheckable(True)
         explain(self.reverse, "reverse")
@@ -78,23 +75,25 @@ class FilterBar(QWidget):
             self.reverse.isChecked(),
         )
 
-    def show_counts(self, counts: Mapping[State, int], problems: int) -> None:
-        """Say at each choice how many images there are."""
-        numbers = {Show(state.value): counts.get(state, 0) for state in State}
-        numbers[Show.ALL] = sum(counts.values())
-        reviewed = numbers[Show.ACCEPTED] + numbers[Show.SKIPPED]
-        numbers[Show.UNREVIEWED] = numbers[Show.ALL] - reviewed
-        numbers[Show.PROBLEMS] = problems
-        for place, (show, text) in enumerate(SHOW_TEXTS.items()):
-            self.show_choice.setItemText(place, f"{text} · {numbers[show]:,}")
+    def show_all(self) -> None:
+        """Hide no image; the order stays."""
+        with QSignalBlocker(self.search):
+            self.search.clear()
+        self.show_choice.setCurrentIndex(0)
+
+    def show_problems(self, count: int) -> None:
+        """Say how many images have a problem."""
+        place = self.show_choice.findData(Show.PROBLEMS)
+        text = SHOW_TEXTS[Show.PROBLEMS]
+        self.show_choice.setItemText(place, f"{text} · {count:,}" if count else text)
 
     def _lay_out(self) -> None:
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.search, 3)
-        layout.addWidget(self.show_choice, 2)
-        layout.addWidget(self.sort_choice, 2)
+        layout.addWidget(self.search, 1)
+        layout.addWidget(self.show_choice)
+        layout.addWidget(self.sort_choice)
         layout.addWidget(self.reverse)
         self._show_direction(False)
 
@@ -115,14 +114,13 @@ class FilterBar(QWidget):
         self.reverse.setArrowType(Qt.ArrowType.UpArrow if is_reversed else Qt.ArrowType.DownArrow)
 
 
-def _choice(name: str, texts: Mapping[Show, str] | Mapping[Sort, str]) -> QComboBox:
+def _choice(name: str, texts: Mapping[Show, str] | Mapping[Sort, str], width: int) -> QComboBox:
     choice = QComboBox()
     explain(choice, name)
     for value, text in texts.items():
         choice.addItem(text, value)
-    choice.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    choice.setMinimumContentsLength(6)
-    choice.view().setMinimumWidth(190)  # the popup shows the whole texts
+    choice.setFixedWidth(width)
+    choice.view().setMinimumWidth(170)  # the popup shows the whole texts
     choice.setMaxVisibleItems(len(texts))
     return choice
 

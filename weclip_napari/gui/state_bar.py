@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 # What is done comes first, so that the bar fills from the left.
 ORDER = (State.ACCEPTED, State.SKIPPED, State.EDITED, State.PROPOSED, State.TODO)
-BAR_HEIGHT = 14
-HEIGHT = 44
+BAR_HEIGHT = 8
+GAP = 8
+HEIGHT = 40
 
 
 class StateBar(QWidget):
@@ -77,32 +78,37 @@ class StateBar(QWidget):
         painter.end()
 
     def _paint_bar(self, painter: QPainter) -> None:
-        frame = QRectF(0, 2, self.width(), BAR_HEIGHT)
+        """Paint the bar, and at its right how much is reviewed."""
+        line = QRect(0, 0, self.width(), painter.fontMetrics().height())
+        right = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
+        painter.drawText(line, right, self.text())
+        length = self.width() - painter.fontMetrics().horizontalAdvance(self.text()) - GAP
+        frame = QRectF(0, (line.height() - BAR_HEIGHT) / 2, max(length, 0), BAR_HEIGHT)
         shape = QPainterPath()
         shape.addRoundedRect(frame, BAR_HEIGHT / 2, BAR_HEIGHT / 2)
         painter.save()
         painter.setClipPath(shape)
         painter.fillRect(frame, QColor(128, 128, 128, 60))
-        for state, left, right in self._segments():
-            if state is not State.TODO:
-                segment = QRectF(left, frame.top(), right - left, BAR_HEIGHT)
-                painter.fillRect(segment, QColor(STATE_COLORS[state]))
+        for state, left, right_end in self._segments(frame.width()):
+            segment = QRectF(left, frame.top(), right_end - left, BAR_HEIGHT)
+            painter.fillRect(segment, QColor(STATE_COLORS[state]))
         painter.restore()
-        painter.setPen(self.palette().color(QPalette.ColorRole.WindowText))
-        painter.drawText(frame, Qt.AlignmentFlag.AlignCenter, self.text())
 
-    def _segments(self) -> Iterator[tuple[State, float, float]]:
+    def _segments(self, length: float) -> Iterator[tuple[State, float, float]]:
+        """Yield where each state but the one that is still to do begins and ends."""
         left = 0.0
-        for state in ORDER:
-            share = self.counts.get(state, 0) / max(self.total, 1)
-            yield state, left, left + share * self.width()
-            left += share * self.width()
+        for state in ORDER[:-1]:
+            right = left + length * self.counts.get(state, 0) / max(self.total, 1)
+            yield state, left, right
+            left = right
 
     def _paint_counts(self, painter: QPainter) -> None:
+        """Paint a count for each state, with its name below."""
         line = painter.fontMetrics().height()
         width = self.width() / len(ORDER)
         for number, state in enumerate(ORDER):
-            place = QRect(round(number * width), BAR_HEIGHT + 4, round(width), line)
+            place = QRect(round(number * width), line + 2, round(width), line)
             painter.setPen(QColor(STATE_COLORS[state]))
             count = f"{self.counts.get(state, 0):,}"
             painter.drawText(place, Qt.AlignmentFlag.AlignCenter, count)
