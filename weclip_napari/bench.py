@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from statistics import median
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from weclip_napari.core.architectures import architecture_of
 from weclip_napari.core.classes import VOC_CLASSES
 from weclip_napari.core.config import DecoderConfig, WeclipConfig
 from weclip_napari.core.device import encoder_autocast
+from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.core.network_input import network_input
 from weclip_napari.core.predictor import Predictor
 from weclip_napari.core.untrained import random_model
@@ -73,7 +73,7 @@ def bench_propose(
         "cold_ms": 1e3 * cold,
         "cold_over_encode": cold / encode,
         "retag_over_encode": retag / encode,
-        "peak_mib": _peak_mib(model.backbone.device),
+        "peak_mib": peak_mib(model.backbone.device),
     }
 
 
@@ -123,14 +123,3 @@ def _seconds(action: Callable[[], object]) -> float:
 def _wait() -> None:
     if torch.cuda.is_available():
         torch.cuda.synchronize()
-
-
-def _peak_mib(device: torch.device) -> float:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device) / 2**20
-    if sys.platform == "win32":
-        return 0.0  # the standard library does not tell
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20

@@ -5,8 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from weclip_training.config import TrainConfig
-from weclip_training.engine import train
+from weclip_training.config import FitConfig
+from weclip_training.engine import fit
+from weclip_training.targets import final_label
+from weclip_training.view_sources import GivenViews
 from weclip_training.views import ViewBuilder
 
 from weclip_napari.core.checkpoint import random_model
@@ -15,7 +17,7 @@ from weclip_napari.core.decoder import WeclipDecoder
 from weclip_napari.errors import UserError
 
 CLASSES = ("cat", "dog")
-CONFIG = TrainConfig(steps=4, batch=2, seed=3)
+CONFIG = FitConfig(steps=4, batch=2, seed=3)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,8 @@ def test_a_settled_view_keeps_its_label_and_lets_go_of_the_rest(builder, views):
 def test_settled_views_train_alike(decoder_config, views, builder):
     settled = [builder.settle(view) for view in views]
     runs = [
-        list(train(fresh_decoder(decoder_config), v, builder, CONFIG)) for v in (views, settled)
+        list(fit(fresh_decoder(decoder_config), GivenViews(v), builder, CONFIG))
+        for v in (views, settled)
     ]
     assert [e.total for e in runs[0]] == [e.total for e in runs[1]]
 
@@ -101,7 +104,7 @@ def test_training_is_the_same_for_the_same_seed(decoder_config, views, builder):
     runs = []
     for _ in range(2):
         decoder = fresh_decoder(decoder_config)
-        events = list(train(decoder, views, builder, CONFIG))
+        events = list(fit(decoder, GivenViews(views), builder, CONFIG))
         runs.append([(e.step, e.total, e.rate) for e in events])
         assert not decoder.training
     assert runs[0] == runs[1]
@@ -111,7 +114,7 @@ def test_training_is_the_same_for_the_same_seed(decoder_config, views, builder):
 
 def test_training_learns_its_pseudo_labels(decoder_config, views, builder):
     config = replace(CONFIG, steps=120, batch=3)
-    events = list(train(fresh_decoder(decoder_config), views, builder, config))
+    events = list(fit(fresh_decoder(decoder_config), GivenViews(views), builder, config))
     assert events[-1].segmentation < 0.7 * events[0].segmentation
 
 
@@ -124,17 +127,73 @@ def test_after_the_switch_labels_follow_the_decoder(decoder_config, views, build
         return original(view, learned, margin)
 
     monkeypatch.setattr(builder, "pseudo_label", spy)
-    list(train(fresh_decoder(decoder_config), views, builder, replace(CONFIG, switch_step=2)))
+    config = replace(CONFIG, switch_step=2)
+    list(fit(fresh_decoder(decoder_config), GivenViews(views), builder, config))
     assert seen[-4:] == [True] * 4
     assert not any(seen[:-4])
 
 
 def test_the_affinity_weight_counts(decoder_config, views, builder):
     config = replace(CONFIG, steps=1, affinity_weight=0.5)
-    (event,) = train(fresh_decoder(decoder_config), views, builder, config)
+    (event,) = fit(fresh_decoder(decoder_config), GivenViews(views), builder, config)
     assert event.total == pytest.approx(event.segmentation + 0.5 * event.affinity, rel=1e-5)
 
 
 def test_training_on_nothing_is_refused(decoder_config, builder):
     with pytest.raises(UserError, match="no images"):
-        next(train(fresh_decoder(decoder_config), [], builder, CONFIG))
+        next(fit(fresh_decoder(decoder_config), GivenViews([]), builder, CONFIG))
+
+
+def test_views_of_several_sizes_share_a_batch(decoder_config, views, builder):
+    rng = np.random.default_rng(1)
+    wide = builder.build(rng.integers(0, 256, (30, 80, 3), dtype=np.uint8), ("dog",))
+    mixed = GivenViews([views[0], wide, views[1]])
+    events = list(fit(fresh_decoder(decoder_config), mixed, builder, replace(CONFIG, batch=3)))
+    assert all(np.isfinite(event.total) for event in events)
+
+
+def totals(decoder_config, views, builder, **changes):
+    config = replace(CONFIG, batch=4, **changes)
+    events = fit(fresh_decoder(decoder_config), GivenViews(views), builder, config)
+    return [event.total for event in events]
+
+
+@pytest.mark.parametrize("target", ["label", "both"])
+def test_parts_of_a_batch_add_up_to_it(decoder_config, views, builder, target):
+    whole = totals(decoder_config, views, builder, affinity_target=target)
+    parts = totals(decoder_config, views, builder, affinity_target=target, accumulate=2)
+    assert parts == pytest.approx(whole, rel=1e-5)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused(decoder_config, views, builder):
+    with pytest.raises(UserError, match="multiple of 3"):
+        totals(decoder_config, views, builder, accumulate=3)
+
+
+def test_the_supervision_of_the_affinity_is_a_choice(decoder_config, views, builder):
+    runs = [
+        totals(decoder_config, views, builder, affinity_target=kind)
+        for kind in ("label", "prediction", "both")
+    ]
+    assert len({tuple(run) for run in runs}) == 3
+
+
+def test_a_loss_that_is_no_number_stops_before_it_does_harm(decoder_config, views, builder):
+    decoder = fresh_decoder(decoder_config)
+    broken = replace(views[1], tokens=views[1].tokens * float("nan"))
+    config = replace(CONFIG, batch=1)
+    events = fit(decoder, GivenViews([broken]), builder, config)
+    with pytest.raises(UserError, match="step 1"):
+        next(events)
+    assert all(torch.isfinite(value).all() for value in decoder.state_dict().values())
+
+
+def test_people_decide_their_pixels_and_the_pseudo_label_the_others(builder, views):
+    target = np.full(views[1].image_size, -1, np.int16)
+    target[:25], target[:, :10] = 2, 255
+    view = builder.with_target(views[1], target)
+    label = final_label(builder.pseudo_label(view), view.target)
+    pseudo = builder.pseudo_label(views[1])
+    assert (label[:, 0] == 255).all()
+    assert (label[0, -1], label[0, 0]) == (2, 255)
+    assert torch.equal(label[-1, 20:], pseudo[-1, 20:])

@@ -1,41 +1,196 @@
-"""What decides a weakly supervised training run."""
+"""What decides a training run; kept as JSON beside its checkpoints."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self, get_args
+
+from weclip_napari.core.config import JsonConfig
+from weclip_napari.errors import UserError
+
+Supervision = Literal["weak", "full"]
+AffinityTarget = Literal["label", "prediction", "both"]
+Precision = Literal["no", "fp16", "bf16"]
+
+
+def _require(allowed: bool, message: str) -> None:
+    if not allowed:
+        raise UserError(f"Bad training configuration: {message}.")
 
 
 @dataclass(frozen=True)
-class TrainConfig:
-    """Settings of :func:`weclip_training.engine.train`.
+class FitConfig(JsonConfig):
+    """How the decoder is optimised.
 
     Attributes
     ----------
     steps : int
         Optimiser steps; the schedule ends with them.
     batch : int
-        Images per step; 4 in the published run.
+        Images per step, over all processes; 4 in the published run.
+    accumulate : int
+        Parts that a process works on one after the other, to need less memory; the losses stay
+        those of the whole batch.
     switch_step : int or None
         From this step on the pseudo labels use the learned affinity ("filter" variant); before
         it, the mean of the attention maps. None never switches.
     affinity_weight : float
         Weight lambda of the affinity loss (supplement, table 4).
+    affinity_target : {"label", "prediction", "both"}
+        What supervises A_f: the pseudo label M_p, the decoder's own argmax P, or both where they
+        agree (supplement, table 3).
     ignore_margin : float
         Pixels whose best pseudo label score is less than this above the second best are
         ignored, in [0, 1]; 0 ignores none, as published.
     rate : float
         Peak learning rate of the decoder.
-    flip : bool
-        Train on mirrored images as well.
+    warmup : int
+        Steps during which the learning rate rises.
+    precision : {"no", "fp16", "bf16"}
+        Mixed precision of the decoder.
     seed : int
-        Seed of the decoder's start, its dropout and the order of the images.
+        Of the decoder's start, its dropout, the order of the images and their augmentation.
     """
 
     steps: int = 2000
     batch: int = 4
+    accumulate: int = 1
     switch_step: int | None = None
     affinity_weight: float = 0.1
+    affinity_target: AffinityTarget = "label"
     ignore_margin: float = 0.0
     rate: float = 2e-3
-    flip: bool = True
+    warmup: int = 50
+    precision: Precision = "no"
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        _require(min(self.steps, self.batch, self.accumulate) >= 1, "a count is under 1")
+        _require(self.affinity_target in get_args(AffinityTarget), f"{self.affinity_target=}")
+        _require(self.precision in get_args(Precision), f"{self.precision=}")
+        _require(self.affinity_weight >= 0, f"{self.affinity_weight=}")
+
+
+@dataclass(frozen=True)
+class DataConfig(JsonConfig):
+    """Which images.
+
+    Attributes
+    ----------
+    root : str
+        A data set folder, or a tree in the style of PASCAL VOC.
+    split, held_out_split : str or None
+        Parts of such a tree to train on and to score on; None is all of it.
+    held_out : str or None
+        Where the images to score on lie; None does not score unless `held_out_split` is given,
+        which is then looked up in `root`.
+    classes : tuple of str
+        What the label ids of the masks mean, where no ``classes.txt`` says so.
+    """
+
+    root: str
+    split: str | None = None
+    held_out: str | None = None
+    held_out_split: str | None = None
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ViewConfig(JsonConfig):
+    """How images are shown to the frozen backbone.
+
+    Attributes
+    ----------
+    crop : int or None
+        Side in pixels of random crops (published: 320), encoded anew in every step. None: whole
+        images at the sizes of `scales`, encoded once and kept.
+    scales : tuple of float
+        Of random crops the least and the greatest factor (published: 0.5 and 2); else all factors
+        at which an image is seen.
+    flip : bool
+        Whether mirror images are seen as well.
+    cache_mib : int
+        How much memory, and how much disk, the kept views may take.
+    """
+
+    crop: int | None = None
+    scales: tuple[float, ...] = (1.0,)
+    flip: bool = True
+    cache_mib: int = 2048
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        _require(len(self.scales) > 0 and min(self.scales) > 0, f"scales {self.scales}")
+        _require(self.crop is None or len(self.scales) == 2, "a crop needs two scales")
+
+
+@dataclass(frozen=True)
+class TrainConfig(JsonConfig):
+    """One training run.
+
+    Attributes
+    ----------
+    run : str
+        Folder of the run: its settings, metrics, checkpoints and report.
+    data : DataConfig
+        The images.
+    model : str
+        Whose backbone and settings to use; as for
+        :func:`~weclip_napari.core.checkpoint.load_model`.
+    weights : str or None
+        File of the backbone's weights.
+    device : str or None
+        As for :func:`~weclip_napari.core.device.pick_device`.
+    supervision : {"weak", "full"}
+        From tags alone, or from the masks (supplement, section 3).
+    first_layer : int or None
+        First block N0 that the decoder reads (supplement, table 2); None is the model's own, or 1.
+    width : int or None
+        Of the decoder; None is the model's own, or 256 as published.
+    fit : FitConfig
+        The optimisation.
+    views : ViewConfig
+        What the backbone sees.
+    checkpoint_every, evaluate_every : int
+        Steps between checkpoints and between scores on held-out images; both happen at the end
+        as well. 0 is at the end only.
+    """
+
+    run: str
+    data: DataConfig
+    model: str = "embedded"
+    weights: str | None = None
+    device: str | None = None
+    supervision: Supervision = "weak"
+    first_layer: int | None = None
+    width: int | None = None
+    fit: FitConfig = field(default_factory=FitConfig)
+    views: ViewConfig = field(default_factory=ViewConfig)
+    checkpoint_every: int = 500
+    evaluate_every: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        _require(self.supervision in get_args(Supervision), f"{self.supervision=}")
+        _require(self.first_layer is None or self.first_layer >= 1, f"{self.first_layer=}")
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Build the configuration from what :meth:`to_json` gave.
+
+        Raises
+        ------
+        UserError
+            If a key is unknown, a required one is missing, or a value is not allowed.
+        """
+        parts: dict[str, type[JsonConfig]] = {
+            "data": DataConfig,
+            "fit": FitConfig,
+            "views": ViewConfig,
+        }
+        built = {
+            key: parts[key].from_json(value) if key in parts else value
+            for key, value in data.items()
+        }
+        return super().from_json(built)

@@ -1,26 +1,46 @@
-"""Weakly supervised training of the decoder, as a generator of events."""
+"""The optimisation of the decoder, as a generator of events.
+
+What happens in a step depends on its number and the seed alone: the images, their augmentation
+and the dropout are drawn anew from both for every slot of the batch. So a run that was broken off
+goes on as if it had not been, and any number of processes works on the same batch.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 
-from weclip_napari.core.losses import total_loss
+from weclip_napari.core.losses import LossSums
+from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.errors import UserError
-from weclip_training.schedule import make_optimizer, make_scheduler
+from weclip_training.batches import (
+    GroupedDecoder,
+    count,
+    draw_slot,
+    group_by_size,
+    sum_up,
+    targets_of,
+)
+from weclip_training.schedule import make_optimizer, rate_factor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
-    from torch import Tensor
+    from torch import Tensor, nn
+    from torch.optim import Optimizer
 
     from weclip_napari.core.decoder import WeclipDecoder
-    from weclip_training.config import TrainConfig
-    from weclip_training.views import View, ViewBuilder
+    from weclip_napari.core.losses import Losses
+    from weclip_training.batches import Slot
+    from weclip_training.config import FitConfig
+    from weclip_training.view_sources import ViewSource
+    from weclip_training.views import ViewBuilder
 
 
 @dataclass(frozen=True)
@@ -32,11 +52,19 @@ class TrainStep:
     step, steps : int
         Number of this step, from 1, and of all.
     segmentation, affinity, total : float
-        Losses before the step.
+        Losses of the whole batch before the step.
     rate : float
         Learning rate used.
     images_per_second : float
         Throughput of this step, pseudo labels included.
+    memory_mib : float
+        Most memory used so far, of the GPU or of the process.
+    metrics : mapping
+        Scores on held-out images in percent, in the steps that were scored.
+    checkpoint : Path or None
+        Where a checkpoint was written after this step.
+    problems : tuple of str
+        Images that had to be left out since the step before, and why.
     """
 
     step: int
@@ -46,24 +74,49 @@ class TrainStep:
     total: float
     rate: float
     images_per_second: float
+    memory_mib: float
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    checkpoint: Path | None = None
+    problems: tuple[str, ...] = ()
 
 
-def train(
-    decoder: WeclipDecoder, views: Sequence[View], builder: ViewBuilder, config: TrainConfig
+def make_accelerator(config: FitConfig, device: torch.device) -> Accelerator:
+    """Return what carries devices, precision and processes."""
+    return Accelerator(
+        cpu=device.type == "cpu",
+        mixed_precision=config.precision,
+        gradient_accumulation_steps=config.accumulate,
+    )
+
+
+def fit(
+    decoder: WeclipDecoder,
+    views: ViewSource,
+    builder: ViewBuilder,
+    config: FitConfig,
+    *,
+    accelerator: Accelerator | None = None,
+    optimizer: Optimizer | None = None,
+    start: int = 0,
 ) -> Iterator[TrainStep]:
-    """Train a decoder in place from views of tagged images.
+    """Train a decoder in place.
 
     Parameters
     ----------
     decoder : WeclipDecoder
-        Left in eval mode at the end.
-    views : sequence of View
-        All of one size, since they are stacked to batches. Settled views keep their label
-        whatever ``switch_step`` says.
+        On the device to train on; it stays in eval mode, dropout is drawn here.
+    views : ViewSource
+        What to train on.
     builder : ViewBuilder
-        That made the views.
-    config : TrainConfig
-        The run.
+        Makes the pseudo labels of these views.
+    config : FitConfig
+        How.
+    accelerator : Accelerator, optional
+        Of this process.
+    optimizer : Optimizer, optional
+        Of the decoder's parameters, where a run goes on.
+    start : int
+        Steps already done.
 
     Yields
     ------
@@ -73,62 +126,82 @@ def train(
     Raises
     ------
     UserError
-        If there is not one view.
-
-    Notes
-    -----
-    Dropout draws from torch's global generator, which is seeded here.
+        If there is nothing to train on, the batch cannot be shared out evenly, an image cannot be
+        used, or the loss is no number; the decoder is then as it was before that step.
     """
-    if not views:
+    if not len(views):
         raise UserError("There are no images to train on. Give at least one with its tags.")
-    torch.manual_seed(config.seed)
-    order = _batches(len(views), config)
-    optimizer = make_optimizer(decoder, config.rate)
-    scheduler = make_scheduler(optimizer, config.steps)
-    decoder.train()
-    for step in range(config.steps):
+    accelerator = accelerator or make_accelerator(config, next(decoder.parameters()).device)
+    shares = config.accumulate * accelerator.num_processes
+    if config.batch % shares:
+        raise UserError(
+            f"A batch of {config.batch} images cannot be shared out to {shares} equal parts "
+            f"({accelerator.num_processes} processes, {config.accumulate} parts each). Make the "
+            f"batch a multiple of {shares}."
+        )
+    optimizer = optimizer or make_optimizer(decoder, config.rate)
+    module = accelerator.prepare_model(GroupedDecoder(decoder.eval()))
+    prepared = accelerator.prepare_optimizer(optimizer)
+    for step in range(start, config.steps):
         began = time.monotonic()
-        batch = [views[i] for i in next(order)]
-        output = decoder(torch.stack([v.tokens for v in batch]).float(), batch[0].grid)
-        switched = config.switch_step is not None and step >= config.switch_step
-        label = _labels(batch, builder, config, output.affinity.detach() if switched else None)
-        losses = total_loss(output.logits, output.affinity, label, config.affinity_weight)
-        rate = optimizer.param_groups[0]["lr"]
-        optimizer.zero_grad()
-        losses.total.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        scheduler.step()
+        rate = config.rate * rate_factor(step, config.steps, warmup=config.warmup)
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        parts = [
+            [draw_slot(views, decoder, config, step, slot) for slot in slots]
+            for slots in _own_slots(config, accelerator)
+        ]
+        losses = _add_gradients(module, parts, builder, config, step, accelerator)
+        if not np.isfinite(losses.total.item()):
+            raise UserError(
+                f"The loss is not a number any more at step {step + 1}. Lower the learning rate "
+                f"({config.rate:g}) and go on from the last checkpoint."
+            )
+        prepared.step()
+        prepared.zero_grad()
         yield TrainStep(
             step=step + 1,
             steps=config.steps,
-            segmentation=float(losses.segmentation.detach()),
-            affinity=float(losses.affinity.detach()),
-            total=float(losses.total.detach()),
+            segmentation=losses.segmentation.item(),
+            affinity=losses.affinity.item(),
+            total=losses.total.item(),
             rate=rate,
-            images_per_second=len(batch) / (time.monotonic() - began),
+            images_per_second=config.batch / (time.monotonic() - began),
+            memory_mib=peak_mib(accelerator.device),
         )
-    decoder.eval()
 
 
-def _labels(
-    batch: Sequence[View], builder: ViewBuilder, config: TrainConfig, learned: Tensor | None
-) -> Tensor:
-    """Return pseudo labels, (b, H, W), made with A_f, (b, n, n), if given."""
-    affinities = [None] * len(batch) if learned is None else list(learned)
-    return torch.stack(
-        [
-            builder.pseudo_label(view, affinity, config.ignore_margin)
-            for view, affinity in zip(batch, affinities, strict=True)
-        ]
-    )
+def _own_slots(config: FitConfig, accelerator: Accelerator) -> list[range]:
+    """Return this process's places in a batch, in the parts that it works on in turn."""
+    parts = [range(config.batch)[part :: config.accumulate] for part in range(config.accumulate)]
+    return [slots[accelerator.process_index :: accelerator.num_processes] for slots in parts]
 
 
-def _batches(count: int, config: TrainConfig) -> Iterator[list[int]]:
-    """Yield indices without end, each view once an epoch."""
-    rng = np.random.default_rng(config.seed)
-    queue: list[int] = []
-    while True:
-        while len(queue) < config.batch:
-            queue += rng.permutation(count).tolist()
-        yield queue[: config.batch]
-        queue = queue[config.batch :]
+def _add_gradients(
+    module: nn.Module,
+    parts: list[list[Slot]],
+    builder: ViewBuilder,
+    config: FitConfig,
+    step: int,
+    accelerator: Accelerator,
+) -> Losses:
+    """Add up the gradients of the whole batch's loss; returns that loss."""
+    groups = [group_by_size(slots) for slots in parts]
+    targets = [targets_of(module, part, builder, config, step) for part in groups]
+    counts = torch.stack([count(*part) for part in zip(groups, targets, strict=True)]).sum(dim=0)
+    counts = _over_processes(counts, accelerator)
+    shares = config.accumulate * accelerator.num_processes
+    sums = torch.zeros(4, device=counts.device)
+    for part, target in zip(groups, targets, strict=True):
+        with accelerator.accumulate(module):
+            own = sum_up(module(part), target)
+            loss = own.losses(config.affinity_weight, counts).total
+            accelerator.backward(loss * shares)  # parts and processes are averaged
+        sums += own.sums.detach()
+    return LossSums(_over_processes(sums, accelerator), counts).losses(config.affinity_weight)
+
+
+def _over_processes(values: Tensor, accelerator: Accelerator) -> Tensor:
+    """Add up values of all processes."""
+    added: Tensor = accelerator.reduce(values, "sum")
+    return added

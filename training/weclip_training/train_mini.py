@@ -34,15 +34,14 @@ from weclip_napari.core.storage import CLIP, save_model
 from weclip_napari.evaluate import evaluate_dataset
 from weclip_napari.scenes import CLASSES, HELD_OUT_SEED, Scene, SceneGenerator, write_scenes
 from weclip_napari.session.dataset import read_dataset
-from weclip_training.config import TrainConfig
-from weclip_training.engine import train
+from weclip_training.config import FitConfig
+from weclip_training.engine import fit
 from weclip_training.pretrain_mini import PIXEL_MEAN, PIXEL_STD
-from weclip_training.views import ViewBuilder
+from weclip_training.view_sources import GivenViews
+from weclip_training.views import View, ViewBuilder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from weclip_training.views import View
 
 log = logging.getLogger(__name__)
 
@@ -79,12 +78,14 @@ def mini_decoder_config(backbone: FrozenClip) -> DecoderConfig:
     )
 
 
-def draw_views(scenes: Iterable[Scene], builder: ViewBuilder, config: TrainConfig) -> list[View]:
+def draw_views(
+    scenes: Iterable[Scene], builder: ViewBuilder, config: FitConfig, *, flip: bool
+) -> list[View]:
     """Encode scenes, and their mirror images if the run flips; settle what may be settled."""
     views = []
     for scene in scenes:
         images = [scene.image]
-        if config.flip:
+        if flip:
             images.append(np.ascontiguousarray(scene.image[:, ::-1]))
         for image in images:
             view = builder.build(image, scene.tags)
@@ -109,7 +110,7 @@ def choose_thresholds(scenes: Sequence[Scene], builder: ViewBuilder) -> tuple[fl
     return float(THRESHOLDS[np.argmax(cam)]), float(THRESHOLDS[np.argmax(refined_cam)])
 
 
-def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -> None:
+def train_mini(clip_folder: Path, out: Path, scenes: int, config: FitConfig) -> None:
     """Train the decoder and write the whole model to ``out``."""
     began = time.monotonic()
     backbone = FrozenClip(
@@ -120,9 +121,9 @@ def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -
     builder = ViewBuilder(backbone, decoder.config, {})
     generator = SceneGenerator(SCENE_SEED)
     drawn = [generator.scene() for _ in range(scenes)]
-    views = draw_views(drawn, builder, config)
+    views = draw_views(drawn, builder, config, flip=True)
     log.info("%d views of %d scenes", len(views), scenes)
-    for event in train(decoder, views, builder, config):
+    for event in fit(decoder, GivenViews(views), builder, config):
         if event.step % 50 == 0:
             log.info(
                 "step %d of %d  segmentation %.3f  affinity %.3f  %.1f images/s",
@@ -140,7 +141,7 @@ def train_mini(clip_folder: Path, out: Path, scenes: int, config: TrainConfig) -
     save_model(out, model)
 
 
-def _card(clip_folder: Path, scenes: int, config: TrainConfig, minutes: float) -> dict[str, Any]:
+def _card(clip_folder: Path, scenes: int, config: FitConfig, minutes: float) -> dict[str, Any]:
     pretraining = json.loads((clip_folder / "pretrain.json").read_text(encoding="utf-8"))
     return {
         "knows": f"drawn scenes only, with these classes: {', '.join(CLASSES)}",
@@ -179,7 +180,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=1300)
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = TrainConfig(steps=arguments.steps, batch=8, ignore_margin=0.1)
+    config = FitConfig(steps=arguments.steps, batch=8, ignore_margin=0.1)
     train_mini(arguments.clip, arguments.out, arguments.scenes, config)
 
 

@@ -7,6 +7,8 @@ what it was made from is let go.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -14,12 +16,14 @@ import torch
 
 from weclip_napari.core.affinity import Transition, attention_affinity, patch_maps, refine
 from weclip_napari.core.cam import GradCam
+from weclip_napari.core.classes import ClassSet
 from weclip_napari.core.last_block import LastBlock
 from weclip_napari.core.losses import IGNORE
 from weclip_napari.core.network_input import network_input
 from weclip_napari.core.par import PixelAdaptiveRefinement
 from weclip_napari.core.prompts import PromptBank
 from weclip_napari.core.pseudo_label import label_ids, pseudo_scores
+from weclip_training.augment import UNKNOWN, nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
 
     from weclip_napari.core.backbone import FrozenClip
     from weclip_napari.core.config import DecoderConfig
+
+
+VIEW_VERSION = 1
+"""Counts up whenever a view is made otherwise than before, so that kept ones are made anew."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +58,12 @@ class View:
         The attention maps between patches, (n, n) float16.
     pixels : Tensor
         (1, 3, H, W) float32, the normalised network input; empty once settled.
+    image_size : tuple of int
+        (height, width) of the image that was encoded.
+    target : Tensor
+        (H, W) int16, what is known of the labels; see `weclip_training.targets`.
     label : Tensor or None
-        (H, W) uint8, the final pseudo label of a settled view.
+        (H, W) uint8, the pseudo label of a settled view.
     """
 
     tokens: Tensor
@@ -60,6 +72,8 @@ class View:
     ids: Tensor
     maps: tuple[Tensor, ...]
     pixels: Tensor
+    target: Tensor
+    image_size: tuple[int, int]
     label: Tensor | None = None
 
 
@@ -88,29 +102,88 @@ class ViewBuilder:
             [bank.embed_class(prompts.get(name, (name,))) for name in decoder.classes]
         )
 
-    @torch.no_grad()
-    def build(self, image: NDArray[np.uint8], tags: Sequence[str]) -> View:
-        """Encode an image, (H, W, 3) uint8, and pull back the CAMs of its tags.
+    @property
+    def classes(self) -> int:
+        """How many classes there are besides the background."""
+        return len(self._decoder.classes)
+
+    @property
+    def input_long_side(self) -> int:
+        """Long side of the images that the backbone is made for, in pixels."""
+        return self._config.input_long_side
+
+    @property
+    def device(self) -> torch.device:
+        """Where the backbone is."""
+        return self._backbone.device
+
+    @property
+    def signature(self) -> str:
+        """What tells the views of this builder from those of any other."""
+        facts = {
+            "version": VIEW_VERSION,
+            "backbone": self._backbone.fingerprint,
+            "config": self._config.to_json(),
+            "taps": self._decoder.taps,
+            "words": hashlib.sha256(self._words.cpu().numpy().tobytes()).hexdigest(),
+            "classes": self._decoder.classes,
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+    def build(self, image: NDArray[np.uint8], tags: Sequence[str], scale: float = 1.0) -> View:
+        """Encode an image at `scale` times the model's own input size.
+
+        Parameters
+        ----------
+        image : ndarray of uint8
+            (H, W, 3), RGB.
+        tags : sequence of str
+            What the pseudo label may hold; without any there is none but background.
+        scale : float
+            Of the long side.
 
         Raises
         ------
-        ValueError
-            If a tag is not a class of the decoder.
         UserError
-            If a side of the image is shorter than one patch.
+            If a tag is not a class of the decoder, or a side of the image is shorter than one
+            patch.
         """
-        pixels = network_input(self._backbone, image, self._config)
-        features = self._backbone.encode(pixels)
+        long_side = max(self._backbone.patch, round(scale * self._config.input_long_side))
+        config = replace(self._config, input_long_side=long_side)
+        return self._view(network_input(self._backbone, image, config), tags, _size(image))
+
+    def crop(self, image: NDArray[np.uint8], tags: Sequence[str]) -> View:
+        """Encode an image pixel by pixel; see `build`."""
+        return self._view(self._backbone.preprocess(image), tags, _size(image))
+
+    def with_target(self, view: View, target: NDArray[np.int16]) -> View:
+        """Return the view with what is known of its labels, (H, W) of any size."""
+        known = torch.from_numpy(nearest(target, (view.target.shape[0], view.target.shape[1])))
+        return replace(view, target=known.to(view.target.device))
+
+    @torch.no_grad()
+    def _view(self, pixels: Tensor, tags: Sequence[str], size: tuple[int, int]) -> View:
+        features = self._backbone.encode(pixels, attention=len(tags) > 0)
+        first, last = taps = self._decoder.taps
+        ids = self._ids(tags)
+        nothing = torch.full(pixels.shape[-2:], UNKNOWN, dtype=torch.int16, device=pixels.device)
+        if not tags:
+            tokens = self._backbone.tapped_tokens(features, taps)[0].half()
+            cams = tokens.new_zeros(0, *features.grid, dtype=torch.float32)
+            return View(tokens, features.grid, cams, ids, (), pixels, nothing, size)
         block = LastBlock(self._backbone, features)
-        index = torch.tensor([self._decoder.classes.index(tag) for tag in tags], dtype=torch.long)
         grad_cam = GradCam(block, self._background, self._backbone.logit_scale)
-        no_maps = torch.zeros(0, *features.grid)
-        cams = grad_cam(self._words[index]).cam if len(index) else no_maps
-        first, last = self._decoder.taps
+        cams = grad_cam(self._words[ids - 1]).cam
         blocks = [*features.tokens[0, :, 1:], block.tokens[1:]][first - 1 : last]
         maps = tuple(a.half() for a in patch_maps(features, block))
         tokens = torch.stack(blocks).half()
-        return View(tokens, features.grid, cams, index + 1, self._used(maps), pixels)
+        return View(tokens, features.grid, cams, ids, self._used(maps), pixels, nothing, size)
+
+    def _ids(self, tags: Sequence[str]) -> Tensor:
+        """Return the label ids, (K,) int64, of tags."""
+        device = self._backbone.device
+        classes = ClassSet.from_names(self._decoder.classes)
+        return torch.tensor([classes.label_id(tag) for tag in tags], device=device).long()
 
     def _used(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
         """Keep the maps that the configured variants read; the others are never touched."""
@@ -150,13 +223,13 @@ class ViewBuilder:
         learned : Tensor, optional
             (n, n), A_f; with it the "filter" variant is used.
         ignore_margin : float
-            See :class:`~weclip_training.config.TrainConfig`.
+            See :class:`~weclip_training.config.FitConfig`.
         """
         if view.label is not None:
             return view.label
         height, width = view.pixels.shape[-2:]
         if not len(view.ids):
-            return torch.zeros(height, width, dtype=torch.uint8)
+            return torch.zeros(height, width, dtype=torch.uint8, device=view.ids.device)
         refined = self.refined(view, learned)
         par = PixelAdaptiveRefinement(view.pixels, (height, width))
         scores = pseudo_scores(
@@ -167,3 +240,7 @@ class ViewBuilder:
             best = scores.topk(2, dim=0).values
             label[best[0] - best[1] < ignore_margin] = IGNORE
         return label
+
+
+def _size(image: NDArray[np.uint8]) -> tuple[int, int]:
+    return image.shape[0], image.shape[1]

@@ -175,6 +175,13 @@ def loss_sums(
     return LossSums(torch.cat([pixels, ties]), torch.cat([pixel_counts, tie_counts]))
 
 
+def loss_counts(labels: Tensor, grid: tuple[int, int], affinity_labels: Tensor) -> Tensor:
+    """Count what `loss_sums` will sum up over, (4,), before there are any logits."""
+    pairs = affinity_label(affinity_labels, grid)
+    pixels = [labels == 0, (labels != 0) & (labels != IGNORE)]
+    return torch.stack([part.sum() for part in (*pixels, pairs == 1, pairs == 0)])
+
+
 def total_loss(
     logits: Tensor, affinity: Tensor, labels: Tensor, weight: float = AFFINITY_WEIGHT
 ) -> Losses:

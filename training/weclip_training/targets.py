@@ -1,0 +1,52 @@
+"""What the decoder is trained towards: people's pixels, pseudo labels elsewhere."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from weclip_napari.core.losses import IGNORE
+from weclip_training.augment import UNKNOWN
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from weclip_training.config import AffinityTarget
+
+
+def final_label(pseudo: Tensor, target: Tensor) -> Tensor:
+    """Put what is known over the pseudo label.
+
+    Parameters
+    ----------
+    pseudo : Tensor
+        (H, W) uint8.
+    target : Tensor
+        (H, W) int16: label ids, 255 to ignore, `UNKNOWN` where the pseudo label decides.
+
+    Returns
+    -------
+    Tensor
+        (H, W) uint8.
+    """
+    return torch.where(target == UNKNOWN, pseudo.to(torch.int16), target).to(torch.uint8)
+
+
+def affinity_target(label: Tensor, prediction: Tensor | None, kind: AffinityTarget) -> Tensor:
+    """Return the labels that supervise A_f (supplement, table 3).
+
+    Parameters
+    ----------
+    label : Tensor
+        (H, W) uint8, the label of the image, M_p.
+    prediction : Tensor, optional
+        (H, W) uint8, the decoder's argmax P; not needed for "label".
+    kind : {"label", "prediction", "both"}
+        Which; of "both", pixels where they differ are ignored.
+    """
+    if kind == "label" or prediction is None:
+        return label
+    if kind == "prediction":
+        return prediction
+    return torch.where(label == prediction, label, torch.full_like(label, IGNORE))
