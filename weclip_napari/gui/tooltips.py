@@ -94,8 +94,8 @@ TOOLTIPS = {
     ),
     "reverse": "Turn the order around.",
     "propose_all": (
-        "Propose masks in the background for every unreviewed image that has tags. What a person "
-        "drew is kept. Click again to stop."
+        "Propose masks in the background for every unreviewed image of the list that has tags. "
+        "What a person drew is kept. Click again to stop."
     ),
     "previous": "Save and open the image before.",
     "next": "Save and open the image after.",
@@ -166,6 +166,29 @@ TOOLTIPS = {
     "smooth": "Smooth the outline of the chosen class.",
     "snap": "Move the outline of the chosen class to the edges of the picture.",
     "keys": "Show all keys.",
+    "classes": (
+        "The classes of this folder. Click one to paint with it, its colour to choose another, its "
+        "key or threshold to change them; double-click a name or prompt words to type others."
+    ),
+    "class_name": "New classes, separated by commas. Tags that you type become classes too.",
+    "add_class": "Add a class that you can paint with.",
+    "merge_class": "Make the chosen class part of another one, in all saved masks and tags.",
+    "merge_into": "The class that takes over pixels and tags.",
+    "delete_class": "Delete the chosen class from all saved masks and tags.",
+    "fill_background": "The pixels become background: nothing of interest is there.",
+    "fill_ignore": "The pixels are left out of training and scoring.",
+    "import_classes": (
+        "Take over classes and prompt words from another folder, a text file with a class on each "
+        "line (name, or name: prompt words), or the sets of VOC and COCO."
+    ),
+    "export_classes": "Write names and prompt words as a text file that can be imported.",
+    "template_set": "Choose a prompt: the model's own, one of the published ones, or yours.",
+    "template": "What CLIP is told about each class; {} stands for its name or prompt words.",
+    "background_set": "Choose background words: the model's own, those of VOC or COCO, or yours.",
+    "background_words": (
+        "Words that compete with the tags and never become a label, separated by commas. What "
+        "surrounds your objects belongs here; a word that is a tag of the image does not count."
+    ),
 }
 
 
