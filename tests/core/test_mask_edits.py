@@ -5,7 +5,6 @@ import pytest
 from scipy import ndimage
 
 from weclip_napari.core.mask_edits import (
-    affinity_selection,
     fill_holes,
     remove_islands,
     smooth,
@@ -183,28 +182,3 @@ def test_superpixels_of_a_large_or_tiny_image_cover_it():
     large = random.integers(0, 255, (1500, 1300, 3), dtype=np.uint8)
     assert superpixels(large, 50).shape == (1500, 1300)
     assert superpixels(large[:3, :5]).shape == (3, 5)
-
-
-@pytest.mark.parametrize(
-    ("size", "grid"), [((50, 70), (5, 7)), ((33, 90), (4, 6)), ((9, 9), (9, 9))]
-)
-def test_an_affinity_is_bilinear_between_the_patches_centres(size, grid):
-    affinity = np.random.default_rng(0).random(grid).astype(np.float32)
-    places = [
-        np.clip((np.arange(n) + 0.5) * cells / n - 0.5, 0, cells - 1)
-        for n, cells in zip(size, grid, strict=True)
-    ]
-    coordinates = np.meshgrid(*places, indexing="ij")
-    expected = ndimage.map_coordinates(affinity, coordinates, order=1, mode="nearest")
-    for threshold in (0.2, 0.6, 0.95):
-        selection, box = affinity_selection(affinity, size, threshold)
-        selected = np.zeros(size, bool)
-        selected[box] = selection
-        unclear = np.abs(expected - threshold) < 1e-5
-        assert np.array_equal(selected | unclear, (expected > threshold) | unclear)
-
-
-def test_nothing_is_selected_above_the_highest_affinity():
-    selection, box = affinity_selection(np.full((3, 3), 0.5, np.float32), (30, 30), 0.5)
-    assert not selection.any()
-    assert selection.shape == np.zeros((30, 30))[box].shape

@@ -1,4 +1,4 @@
-"""Corrections of a whole mask: fill holes, remove islands, smooth, snap to superpixels, select.
+"""Corrections of a whole mask: fill holes, remove islands, smooth, snap to superpixels.
 
 All are pure: they take a mask of label ids, (H, W) uint8, and return a new one. With a label they
 change only pixels that have that label or get it.
@@ -26,7 +26,6 @@ Box = tuple[slice, slice]
 
 SUPERPIXELS = 1500
 _SUPERPIXEL_CANVAS = 1_500_000  # pixels on which they are computed; finer takes many seconds
-_DIAGONAL = np.ones((3, 3), bool)
 
 
 def fill_holes(mask: Mask, label: int | None = None) -> Mask:
@@ -150,52 +149,6 @@ def superpixels(image: NDArray[np.uint8], number: int = SUPERPIXELS) -> Regions:
     rows = np.arange(height) * small[0] // height
     columns = np.arange(width) * small[1] // width
     return np.ascontiguousarray(segments[rows[:, None], columns])
-
-
-def affinity_selection(
-    affinity: NDArray[np.float32], size: tuple[int, int], threshold: float
-) -> tuple[Flags, Box]:
-    """Select the pixels whose affinity, bilinear between the patches' centres, passes a threshold.
-
-    Parameters
-    ----------
-    affinity
-        On the patch grid, (h, w).
-    size
-        The image's (H, W).
-    threshold
-        Pixels above it are selected.
-
-    Returns
-    -------
-    selection : ndarray of bool
-        Inside the box.
-    box : tuple of slice
-        Part of the image that holds all selected pixels; empty when there are none.
-    """
-    near = ndimage.binary_dilation(affinity > threshold, _DIAGONAL)
-    boxes = ndimage.find_objects(near.astype(np.int8))
-    if not boxes:
-        return np.zeros((0, 0), bool), (slice(0, 0), slice(0, 0))
-    spans = [
-        slice(part.start * pixels // cells, -(-part.stop * pixels // cells))
-        for part, pixels, cells in zip(boxes[0], size, affinity.shape, strict=True)
-    ]
-    rows, columns = (
-        _bilinear_weights(span, pixels, cells)
-        for span, pixels, cells in zip(spans, size, affinity.shape, strict=True)
-    )
-    values = (rows @ affinity.astype(np.float32)) @ columns.T
-    return values > threshold, (spans[0], spans[1])
-
-
-def _bilinear_weights(span: slice, pixels: int, cells: int) -> NDArray[np.float32]:
-    """Give the weights (length of span, cells) of cells' centres for pixels' centres."""
-    centres = (np.arange(span.start, span.stop) + 0.5) * cells / pixels - 0.5
-    centres = np.clip(centres, 0, cells - 1)
-    weights = 1 - np.abs(centres[:, None] - np.arange(cells))
-    floored: NDArray[np.float32] = np.maximum(weights, 0).astype(np.float32)
-    return floored
 
 
 def _within(mask: Mask, label: int | None, margin: int, change: Callable[[Mask], Mask]) -> Mask:

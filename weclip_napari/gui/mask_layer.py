@@ -60,6 +60,7 @@ class MaskLayer:
         self.show_classes(classes)
         self.layer.events.paint.connect(self._on_paint)
         self.layer.events.data.connect(self._on_data)
+        self.layer.events.editable.connect(self._on_editable)
         self.layer.mouse_drag_callbacks.append(self._on_drag)
         self.layer.bind_key(_UNDO, self._on_undo_key, overwrite=True)
         self.layer.bind_key(_REDO, self._on_redo_key, overwrite=True)
@@ -150,6 +151,7 @@ class MaskLayer:
         """Follow the layer's changes no longer."""
         self.layer.events.paint.disconnect(self._on_paint)
         self.layer.events.data.disconnect(self._on_data)
+        self.layer.events.editable.disconnect(self._on_editable)
         self.layer.mouse_drag_callbacks.remove(self._on_drag)
         self.layer.bind_key(_UNDO, None)
         self.layer.bind_key(_REDO, None)
@@ -176,13 +178,17 @@ class MaskLayer:
         data = np.asarray(self.layer.data)
         if data is self.mask:
             return
-        if data.shape == self.mask.shape:
+        if data.shape == self.mask.shape and self._is_editable:
             # Ids that no 8-bit mask holds become "ignore".
             self.mask[...] = np.clip(data, 0, IGNORE)
         self.layer.data = self.mask
-        self.is_editable = self._is_editable  # napari makes every new array editable
         if self.provenance.draw(self.mask):
             self._on_change()
+
+    def _on_editable(self, event: Any) -> None:
+        """Stay as we were made: napari makes every new array editable."""
+        if self.layer.editable and not self._is_editable:
+            self.layer.editable = False
 
     def _on_drag(self, layer: Labels, event: Any) -> Iterator[None]:
         """Note how long a mouse button is down: napari ends a stroke when it goes up."""

@@ -1,0 +1,247 @@
+"""The tools that correct a mask: drawing, affinity brush, edits of the whole mask, undo."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QIcon, QPixmap
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QGridLayout,
+    QGroupBox,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSlider,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from weclip_napari.gui.affinity_brush import THRESHOLD, AffinityBrush
+from weclip_napari.gui.buttons import button, row_of
+from weclip_napari.gui.drawing import Drawing
+from weclip_napari.gui.live_slider import LiveSlider
+from weclip_napari.gui.mask_tools import MaskTools
+from weclip_napari.gui.tooltips import explain
+from weclip_napari.session.masks import BACKGROUND, IGNORE
+
+if TYPE_CHECKING:
+    from weclip_napari.gui.annotator import Annotator
+
+MODES = {
+    "paint": "Brush",
+    "erase": "Eraser",
+    "fill": "Fill",
+    "polygon": "Polygon",
+    "pick": "Pick",
+    "pan_zoom": "Move",
+}
+KINDS = {"attention": "CLIP's attention", "learned": "learned"}
+LARGEST_BRUSH = 100  # on the slider; the field goes further
+MIN_AREA, RADIUS = 200, 3
+
+
+class ToolPanel(QWidget):
+    """The tab "Correct".
+
+    Parameters
+    ----------
+    annotator
+        Whose open image is corrected.
+    """
+
+    def __init__(self, annotator: Annotator, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._annotator = annotator
+        self.drawing = Drawing(annotator)
+        self.brush = AffinityBrush(annotator, self.drawing)
+        self.tools = MaskTools(annotator, self.drawing)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._make_drawing())
+        layout.addWidget(self._make_affinity())
+        layout.addWidget(self._make_edits())
+        layout.addLayout(self._make_history())
+        layout.addWidget(self._make_overrule())
+        layout.addStretch(1)
+        self._connect()
+        self._show_classes()
+        self._show_drawing()
+        self._show_history()
+
+    def fill_holes(self) -> None:
+        """Fill holes, as the button does."""
+        self.tools.fill_holes()
+
+    def remove_islands(self) -> None:
+        """Remove islands of the size that is set here."""
+        self.tools.remove_islands(self.min_area.value())
+
+    def smooth(self) -> None:
+        """Smooth by the radius that is set here."""
+        self.tools.smooth(self.radius.value())
+
+    def snap(self) -> None:
+        """Snap to superpixels, as the button does."""
+        self.tools.snap()
+
+    def toggle_affinity_brush(self) -> None:
+        """Take the affinity brush, or put it away."""
+        self.brush.switch(not self.brush.is_on)
+
+    def toggle_overrule(self) -> None:
+        """Turn the switch that lets proposals overrule what a person drew."""
+        self.overrule.toggle()
+
+    def _make_drawing(self) -> QGroupBox:
+        box = QGroupBox("Draw")
+        self.label = QComboBox()
+        explain(self.label, "paint_label")
+        self.modes: dict[str, QPushButton] = {}
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        for number, (mode, text) in enumerate(MODES.items()):
+            made = button(text, f"mode_{mode}", partial(self.drawing.take, mode))
+            made.setCheckable(True)
+            self.modes[mode] = made
+            grid.addWidget(made, number // 3, number % 3)
+        self.brush_slider = QSlider(Qt.Orientation.Horizontal)
+        self.brush_slider.setRange(1, LARGEST_BRUSH)
+        explain(self.brush_slider, "brush_slider")
+        self.brush_size = _number("brush_size", 1, 999, 10, " px")
+        layout = QVBoxLayout(box)
+        layout.addLayout(_labelled("Paint", self.label))
+        layout.addLayout(grid)
+        layout.addLayout(_labelled("Size", self.brush_slider, self.brush_size))
+        return box
+
+    def _make_affinity(self) -> QGroupBox:
+        box = QGroupBox("Affinity brush")
+        self.affinity_brush = button(
+            "Paint what belongs together", "affinity_brush", self.toggle_affinity_brush
+        )
+        self.affinity_brush.setCheckable(True)
+        self.threshold = LiveSlider(0.0, 1.0, THRESHOLD)
+        explain(self.threshold, "selection_threshold")
+        self.kind = QComboBox()
+        explain(self.kind, "selection_kind")
+        for kind, text in KINDS.items():
+            self.kind.addItem(text, kind)
+        self.connected = QCheckBox("connected")
+        self.connected.setChecked(True)
+        explain(self.connected, "selection_connected")
+        layout = QVBoxLayout(box)
+        layout.addWidget(self.affinity_brush)
+        layout.addLayout(_labelled("More", self.threshold, QLabel("less")))
+        layout.addLayout(row_of(self.kind, self.connected))
+        return box
+
+    def _make_edits(self) -> QGroupBox:
+        box = QGroupBox("Tidy up")
+        self.scope = QComboBox()
+        self.scope.addItems(["the painted class", "all classes"])
+        explain(self.scope, "edit_scope")
+        self.min_area = _number("island_area", 2, 1_000_000, MIN_AREA, " px")
+        self.radius = _number("smooth_radius", 1, 50, RADIUS, " px")
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        grid.addWidget(button("Remove islands", "remove_islands", self.remove_islands), 0, 0)
+        grid.addWidget(self.min_area, 0, 1)
+        grid.addWidget(button("Smooth", "smooth", self.smooth), 1, 0)
+        grid.addWidget(self.radius, 1, 1)
+        grid.addWidget(button("Fill holes", "fill_holes", self.fill_holes), 2, 0)
+        grid.addWidget(button("Snap to edges", "snap", self.snap), 2, 1)
+        grid.setColumnStretch(0, 1)
+        grid.setColumnStretch(1, 1)
+        self.working = QLabel()
+        layout = QVBoxLayout(box)
+        layout.addLayout(_labelled("Of", self.scope, self.working))
+        layout.addLayout(grid)
+        return box
+
+    def _make_history(self) -> QHBoxLayout:
+        self.undo = button("Undo", "undo", self._annotator.undo)
+        self.redo = button("Redo", "redo", self._annotator.redo)
+        return row_of(self.undo, self.redo)
+
+    def _make_overrule(self) -> QCheckBox:
+        self.overrule = QCheckBox("Proposals may overrule what I drew")
+        explain(self.overrule, "overrule")
+        return self.overrule
+
+    def _connect(self) -> None:
+        annotator, drawing = self._annotator, self.drawing
+        self.label.activated.connect(lambda _: drawing.set_label(self.label.currentData()))
+        self.brush_slider.valueChanged.connect(drawing.set_brush_size)
+        self.brush_size.valueChanged.connect(drawing.set_brush_size)
+        self.threshold.changed.connect(self.brush.set_threshold)
+        self.kind.activated.connect(lambda _: self.brush.set_kind(self.kind.currentData()))
+        self.connected.toggled.connect(self.brush.set_connected)
+        self.scope.activated.connect(self._choose_scope)
+        self.overrule.toggled.connect(annotator.set_overrule)
+        self.brush.toggled.connect(lambda _: self._show_drawing())
+        self.tools.jobs.busy_changed.connect(
+            lambda is_busy: self.working.setText("working …" if is_busy else "")
+        )
+        drawing.changed.connect(self._show_drawing)
+        drawing.layer_changed.connect(self._show_history)
+        annotator.overrule_changed.connect(self.overrule.setChecked)
+        annotator.mask_changed.connect(self._show_history)
+        for changed in (annotator.folder_opened, annotator.classes_changed):
+            changed.connect(self._show_classes)
+        annotator.proposal_shown.connect(lambda _: self._show_classes())
+
+    def _choose_scope(self, index: int) -> None:
+        self.tools.is_for_all = index == 1
+
+    def _show_classes(self) -> None:
+        """List the classes to paint with, and what is none."""
+        workspace = self._annotator.workspace
+        classes = list(workspace.store.classes) if workspace else []
+        self.label.clear()
+        for each in classes:
+            self.label.addItem(_swatch(QColor(*each.color)), each.name, each.id)
+        self.label.addItem(_swatch(QColor(0, 0, 0, 0)), "background", BACKGROUND)
+        self.label.addItem(_swatch(QColor(255, 255, 255)), "ignore (don't know)", IGNORE)
+        self._show_drawing()
+
+    def _show_drawing(self) -> None:
+        """Show what napari's own controls say, too."""
+        drawing, is_affinity = self.drawing, self.brush.is_on
+        self.affinity_brush.setChecked(is_affinity)
+        for mode, made in self.modes.items():
+            made.setChecked(mode == drawing.mode and not is_affinity)
+        self.label.setCurrentIndex(self.label.findData(drawing.label))
+        for field in (self.brush_size, self.brush_slider):
+            field.blockSignals(True)
+            field.setValue(drawing.brush_size)
+            field.blockSignals(False)
+
+    def _show_history(self) -> None:
+        mask = self._annotator.layers.mask
+        self.undo.setEnabled(mask is not None and mask.can_undo)
+        self.redo.setEnabled(mask is not None and mask.can_redo)
+
+
+def _number(name: str, low: int, high: int, value: int, unit: str) -> QSpinBox:
+    made = QSpinBox()
+    made.setRange(low, high)
+    made.setValue(value)
+    made.setSuffix(unit)
+    explain(made, name)
+    return made
+
+
+def _labelled(text: str, *widgets: QWidget) -> QHBoxLayout:
+    layout = row_of(QLabel(text), *widgets)
+    layout.setStretch(1, 1)
+    return layout
+
+
+def _swatch(color: QColor) -> QIcon:
+    pixmap = QPixmap(12, 12)
+    pixmap.fill(color)
+    return QIcon(pixmap)
