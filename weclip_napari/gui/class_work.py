@@ -43,6 +43,7 @@ class ClassWork(QObject):
     def __init__(self, annotator: Annotator) -> None:
         super().__init__(annotator)
         self._annotator = annotator
+        self._unstored: AnnotationStore | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._store)
@@ -73,13 +74,15 @@ class ClassWork(QObject):
 
     def store_later(self) -> None:
         """Write the class table soon; many changes in a row are written once."""
-        self._timer.start(STORE_MS)
+        workspace = self._annotator.workspace
+        if workspace is not None and not workspace.read_only:
+            self._unstored = workspace.store
+            self._timer.start(STORE_MS)
 
     def store_now(self) -> None:
         """Write at once, off the GUI thread, what waits to be written."""
-        if self._timer.isActive():
-            self._timer.stop()
-            self._store()
+        self._timer.stop()
+        self._store()
 
     def paint_with(self, label_id: int) -> None:
         """Make a class the one that the brush paints."""
@@ -119,7 +122,10 @@ class ClassWork(QObject):
         workspace = self._annotator.workspace
         if workspace is None:
             return Touched(0, 0)
-        summaries = (workspace.index.summary(row) for row in range(len(workspace.images)))
+        rows = set(workspace.index.stored_rows())
+        if self._annotator.is_dirty:
+            rows.add(self._annotator.index)  # it is saved before the edit
+        summaries = map(self._annotator.summary, rows)
         return count(edit, ((summary, summary.label_ids) for summary in summaries))
 
     def edit(self, edit: ClassEdit) -> None:
@@ -168,11 +174,10 @@ class ClassWork(QObject):
             self._annotator.layers.mask.is_editable = True
 
     def _store(self) -> None:
-        workspace = self._annotator.workspace
-        if workspace is None or workspace.read_only:
-            return
-        work = partial(_write, workspace.store)
-        self._annotator.files.run(work, lambda _: None, self._annotator.failed.emit)
+        if self._unstored is not None:
+            work = partial(_write, self._unstored)
+            self._unstored = None
+            self._annotator.files.run(work, lambda _: None, self._annotator.failed.emit)
 
 
 def _write(store: AnnotationStore) -> None:
