@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> FeatureStore:
 def quarter(value: float = 0.0) -> dict[str, torch.Tensor]:
     """Tensors of a little under 1 MiB."""
     return {
-        "maps": torch.full((500, 500), value),
+        "maps": torch.full((500, 500), float(value)),
         "ids": torch.arange(5),
         "half": torch.ones(3).half(),
     }
