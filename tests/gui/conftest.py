@@ -7,6 +7,7 @@ from PIL import Image
 from weclip_napari.gui.engine import Engine
 
 SIZE = (48, 64)
+TIMEOUT = 60_000
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,32 @@ def folder(tmp_path):
 @pytest.fixture(autouse=True)
 def no_preferences(plugin_settings):
     """Nobody's preferences are read or changed: the defaults hold."""
+
+
+@pytest.fixture
+def annotator(engine, folder, qtbot):
+    """An annotator at the first picture of the folder, in a viewer without a window."""
+    from napari.components import ViewerModel
+
+    from weclip_napari.gui.annotator import Annotator
+
+    annotator = Annotator(ViewerModel(), engine)
+    annotator.propose_on_open = False
+    with qtbot.waitSignal(annotator.image_opened, timeout=TIMEOUT):
+        annotator.open_folder(folder)
+    qtbot.waitUntil(lambda: not annotator.jobs.is_busy, timeout=TIMEOUT)
+    yield annotator
+    annotator.jobs.cancel()
+    annotator.close()
+
+
+@pytest.fixture
+def propose(annotator, qtbot):
+    """Propose for tags and wait for the masks."""
+
+    def propose(*tags):
+        annotator.type_tags(tags)
+        with qtbot.waitSignal(annotator.proposal_shown, timeout=TIMEOUT):
+            annotator.propose()
+
+    return propose

@@ -71,17 +71,31 @@ class LiveSlider(QSlider):
             return float(self._low * (self._high / self._low) ** share)
         return self._low + (self._high - self._low) * share
 
+    @property
+    def is_normal(self) -> bool:
+        """Whether the handle stands at the normal number, as near as its steps allow."""
+        return self.value() == self.position_of(self.normal)
+
+    def position_of(self, number: float) -> int:
+        """Give the step that is nearest to a number."""
+        bounded = min(max(number, self._low), self._high)
+        if self._is_logarithmic:
+            share = math.log(bounded / self._low) / math.log(self._high / self._low)
+        else:
+            share = (bounded - self._low) / (self._high - self._low)
+        return round(STEPS * share)
+
     def show_number(self, number: float) -> None:
         """Move the handle to what is in force; not while the user moves it."""
         if self.isSliderDown() or self._is_pending:
             return
         self._is_showing = True
-        self.setValue(round(STEPS * self._share(number)))
+        self.setValue(self.position_of(number))
         self._is_showing = False
 
     def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
         """Go back to the normal number."""
-        self.setValue(round(STEPS * self._share(self.normal)))
+        self.setValue(self.position_of(self.normal))
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         """Leave the wheel to the list around the slider, where it is meant to scroll."""
@@ -89,12 +103,6 @@ class LiveSlider(QSlider):
             super().wheelEvent(event)
         else:
             event.ignore()
-
-    def _share(self, number: float) -> float:
-        bounded = min(max(number, self._low), self._high)
-        if self._is_logarithmic:
-            return math.log(bounded / self._low) / math.log(self._high / self._low)
-        return (bounded - self._low) / (self._high - self._low)
 
     def _on_moved(self) -> None:
         if not self._is_showing:

@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
+from weclip_napari.gui.fuzzy import best_matches
 from weclip_napari.session.class_table import parse_tags
 
 if TYPE_CHECKING:
@@ -16,9 +17,14 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QModelIndex
     from qtpy.QtGui import QShowEvent
 
+_NO_NAME = "\0"
+
 
 class TagEntry(QLineEdit):
     """Typed tags.
+
+    Known classes are offered while a tag is typed, with room for typing errors. Tab takes the
+    first of them (or the one picked by the arrow keys), Enter submits what is typed.
 
     Signals
     -------
@@ -26,10 +32,13 @@ class TagEntry(QLineEdit):
         Enter was pressed, and not to pick a completion.
     edited()
         The user changed the text.
+    erased()
+        Backspace was pressed in the empty line.
     """
 
     submitted = Signal()
     edited = Signal()
+    erased = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -50,14 +59,26 @@ class TagEntry(QLineEdit):
 
     def set_tags(self, tags: Iterable[str]) -> None:
         """Show tags in place of what is typed."""
-        self._is_showing = True
-        self.setText(", ".join(tags))
-        self._is_showing = False
+        self._show_text(", ".join(tags))
+
+    def take_finished(self) -> tuple[str, ...]:
+        """Take the tags before the last comma out of the line."""
+        head, comma, rest = self.text().replace(";", ",").rpartition(",")
+        if comma:
+            self._show_text(rest.lstrip())
+        return parse_tags(head, self._known)
 
     def set_known(self, names: Iterable[str]) -> None:
         """Offer class names as completions."""
         self._known = tuple(dict.fromkeys(names))
-        self._completer.setModel(QStringListModel(sorted(self._known), self._completer))
+        self._completer.names = sorted(self._known, key=str.casefold)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Tell when there is nothing more to erase."""
+        if event.key() == Qt.Key.Key_Backspace and not self.text():
+            self.erased.emit()
+        else:
+            super().keyPressEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Give the completions the window's looks; as a window of their own they have none."""
@@ -65,17 +86,34 @@ class TagEntry(QLineEdit):
         super().showEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Let Enter take the picked completion, or propose when none is picked."""
+        """Let Enter take the picked completion, or submit when none is picked; Tab the first."""
         popup = self._completer.popup()
-        if watched is not popup or not _is_enter(event):
+        if watched is popup and _is_key(event, Qt.Key.Key_Tab):
+            return self._take_completion()
+        if watched is not popup or not _is_key(event, Qt.Key.Key_Return, Qt.Key.Key_Enter):
             return bool(super().eventFilter(watched, event))
-        picked = popup.currentIndex()
-        popup.hide()
-        if picked.isValid():
-            self.setText(self._completer.with_last(picked.data()))
+        if popup.currentIndex().isValid():
+            self._take_completion()
         else:
+            popup.hide()
             self.submitted.emit()
         return True
+
+    def _take_completion(self) -> bool:
+        """Write the picked completion, else the first; False when none is offered."""
+        popup = self._completer.popup()
+        if not popup.isVisible():
+            return False
+        picked = popup.currentIndex()
+        tag = picked.data() if picked.isValid() else popup.model().index(0, 0).data()
+        popup.hide()
+        self.setText(self._completer.with_last(tag))
+        return True
+
+    def _show_text(self, text: str) -> None:
+        self._is_showing = True
+        self.setText(text)
+        self._is_showing = False
 
     def _on_text_changed(self) -> None:
         """Tell of typing and, unlike Qt's `textEdited`, of picked completions."""
@@ -83,10 +121,10 @@ class TagEntry(QLineEdit):
             self.edited.emit()
 
 
-def _is_enter(event: QEvent) -> bool:
+def _is_key(event: QEvent, *keys: Qt.Key) -> bool:
     if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.KeyPress:
         return False
-    return event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+    return event.key() in keys
 
 
 class _TagCompleter(QCompleter):
@@ -94,13 +132,18 @@ class _TagCompleter(QCompleter):
 
     def __init__(self, parent: QLineEdit) -> None:
         super().__init__(parent)
+        self.names: list[str] = []
         self._line = parent
-        self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
-        self.setFilterMode(Qt.MatchFlag.MatchContains)
+        self._found = QStringListModel(self)
+        self.setModel(self._found)
+        self.setCompletionMode(QCompleter.CompletionMode.UnfilteredPopupCompletion)
 
     def splitPath(self, path: str) -> list[str]:
-        """Look up the last tag only."""
-        return [path.replace(";", ",").rpartition(",")[2].strip()]
+        """Look up the last tag; Qt then shows all that was found, and picks none by itself."""
+        found = best_matches(path.replace(";", ",").rpartition(",")[2], self.names)
+        if found != self._found.stringList():
+            self._found.setStringList(found)
+        return [_NO_NAME]
 
     def pathFromIndex(self, index: QModelIndex) -> str:
         """Put the tags before it in front of the completed one."""
