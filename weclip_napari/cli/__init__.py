@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from weclip_napari import __version__
 from weclip_napari.cli import annotate, bench, demo, evaluate, models, propose, scenes
-from weclip_napari.cli.common import say
+from weclip_napari.console import say
 from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:

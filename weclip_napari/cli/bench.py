@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weclip_napari.cli.annotate import require_window
-from weclip_napari.cli.common import print_json, say
+from weclip_napari.cli.common import print_json
+from weclip_napari.console import say
 
 if TYPE_CHECKING:
     import argparse

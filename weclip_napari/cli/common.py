@@ -1,27 +1,21 @@
-"""What several commands share: options of the model, messages, progress, JSON."""
+"""What several commands share: options of the model, progress, JSON."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from weclip_napari.console import say
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import argparse
+    from collections.abc import Iterable, Sequence
 
     from weclip_napari.core.model import WeclipModel
 
 T = TypeVar("T")
-
-
-def say(message: str) -> None:
-    """Print a line for people, beside any progress bar."""
-    from tqdm import tqdm
-
-    tqdm.write(message, file=sys.stderr)
 
 
 def print_json(data: dict[str, Any]) -> None:
@@ -34,26 +28,6 @@ def progress(items: Iterable[T], label: str) -> Iterable[T]:
     from tqdm import tqdm
 
     return tqdm(items, desc=label, unit="image", file=sys.stderr)
-
-
-def at_least(smallest: int) -> Callable[[str], int]:
-    """Return a parser of whole numbers that refuses smaller ones."""
-
-    def number(text: str) -> int:
-        value = int(text)
-        if value < smallest:
-            raise argparse.ArgumentTypeError(f"must be at least {smallest}")
-        return value
-
-    return number
-
-
-def positive(text: str) -> float:
-    """Parse a positive, finite number."""
-    value = float(text)
-    if not (math.isfinite(value) and value > 0):
-        raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
-    return value
 
 
 def report_problems(problems: Sequence[str]) -> int:

@@ -13,8 +13,8 @@ from weclip_napari.cli.common import (
     print_json,
     progress,
     report_problems,
-    say,
 )
+from weclip_napari.console import say
 from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
 from weclip_napari.errors import UserError
 from weclip_napari.session.dataset import CLASSES, read_classes, read_dataset

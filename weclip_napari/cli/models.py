@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from weclip_napari.cli.common import layout, print_json, say
+from weclip_napari.cli.common import layout, print_json
+from weclip_napari.console import say
 
 if TYPE_CHECKING:
     import argparse

@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any
 from weclip_napari.cli.common import (
     add_model_options,
     load_model,
-    positive,
     progress,
     report_problems,
-    say,
 )
 from weclip_napari.cli.proposal_folder import ProposalFolder
+from weclip_napari.console import positive, say
 from weclip_napari.errors import UserError
 from weclip_napari.session.dataset import CLASSES, images_folder, match_tags, read_classes
 from weclip_napari.session.images import list_images, read_image

@@ -6,7 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weclip_napari.cli.common import at_least, progress, say
+from weclip_napari.cli.common import progress
+from weclip_napari.console import at_least, say
 
 if TYPE_CHECKING:
     import argparse

@@ -1,0 +1,185 @@
+"""``weclip-train``: train a decoder from tags or from masks, or go on with a run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from weclip_napari.console import at_least, positive, say
+from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
+from weclip_napari.errors import UserError
+from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from weclip_training.engine import TrainStep
+
+PUBLISHED_CROP = 320
+PUBLISHED_SCALES = (0.5, 2.0)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser; each command sets ``configure``, which makes the run's settings."""
+    parser = argparse.ArgumentParser(
+        prog="weclip-train",
+        description="Train WeCLIP's decoder. A run that was broken off goes on where it stood.",
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    for supervision, about in (
+        ("weak", "from image tags alone"),
+        ("full", "from the masks (supplement, section 3)"),
+    ):
+        command = commands.add_parser(supervision, help=f"train {about}")
+        command.set_defaults(configure=configure, supervision=supervision)
+        _add_data(command)
+        _add_model(command)
+        _add_fit(command)
+    again = commands.add_parser("resume", help="go on with a run, or start it from a config.json")
+    again.add_argument("run", type=Path, help="folder of the run")
+    again.set_defaults(configure=_configured)
+    return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", help="a data set folder, or a tree like PASCAL VOC's")
+    parser.add_argument("--run", required=True, help="folder of the run, made if needed")
+    parser.add_argument("--split", help="of the tree, to train on")
+    parser.add_argument("--held-out", metavar="DIR", help="where images to score on lie")
+    parser.add_argument("--held-out-split", metavar="NAME", help="of that tree, or of the same one")
+    parser.add_argument(
+        "--classes",
+        choices=("voc", "coco"),
+        default="voc",
+        help="ids of a tree without classes.txt",
+    )
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", default="embedded", help="whose backbone (default: embedded)")
+    parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")
+    parser.add_argument("--device", metavar="NAME", help="default: a GPU if any")
+    parser.add_argument("--first-layer", type=at_least(1), metavar="N0", help="first block read")
+    parser.add_argument(
+        "--crop",
+        type=at_least(32),
+        metavar="PX",
+        help=f"random crops of this side, encoded anew each time (published: {PUBLISHED_CROP}); "
+        "by default whole images, encoded once",
+    )
+
+
+def _add_fit(parser: argparse.ArgumentParser) -> None:
+    defaults = FitConfig()
+    parser.add_argument("--steps", type=at_least(1), default=defaults.steps)
+    parser.add_argument("--batch", type=at_least(1), default=defaults.batch)
+    parser.add_argument("--accumulate", type=at_least(1), default=defaults.accumulate)
+    parser.add_argument("--rate", type=positive, default=defaults.rate)
+    parser.add_argument("--affinity-weight", type=float, default=defaults.affinity_weight)
+    parser.add_argument(
+        "--affinity-target",
+        choices=("label", "prediction", "both"),
+        default=defaults.affinity_target,
+    )
+    parser.add_argument("--switch-step", type=int, help="pseudo labels use A_f from here on")
+    parser.add_argument("--ignore-margin", type=float, default=defaults.ignore_margin)
+    parser.add_argument("--precision", choices=("no", "fp16", "bf16"), default=defaults.precision)
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--checkpoint-every", type=int, default=500, metavar="STEPS")
+    parser.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS")
+
+
+def configure(args: argparse.Namespace) -> TrainConfig:
+    """Make the settings of a run from the options."""
+    names = (VOC_CLASSES if args.classes == "voc" else COCO_CLASSES).names
+    views = ViewConfig() if args.crop is None else ViewConfig(args.crop, PUBLISHED_SCALES)
+    return TrainConfig(
+        run=args.run,
+        data=DataConfig(args.data, args.split, args.held_out, args.held_out_split, names),
+        model=args.model,
+        weights=args.weights,
+        device=args.device,
+        supervision=args.supervision,
+        first_layer=args.first_layer,
+        fit=FitConfig(
+            steps=args.steps,
+            batch=args.batch,
+            accumulate=args.accumulate,
+            switch_step=args.switch_step,
+            affinity_weight=args.affinity_weight,
+            affinity_target=args.affinity_target,
+            ignore_margin=args.ignore_margin,
+            rate=args.rate,
+            precision=args.precision,
+            seed=args.seed,
+        ),
+        views=views,
+        checkpoint_every=args.checkpoint_every,
+        evaluate_every=args.evaluate_every,
+    )
+
+
+def _configured(args: argparse.Namespace) -> TrainConfig:
+    """Read the settings of a run from its folder."""
+    from weclip_training.recording import CONFIG
+
+    path = args.run / CONFIG
+    try:
+        config = TrainConfig.from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError) as error:
+        raise UserError(f"'{path}' cannot be read ({error}); name the folder of a run.") from error
+    return replace(config, run=str(args.run))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns
+    -------
+    int
+        0 when all went well; 2 when something was wrong with the input, which is then named on
+        the standard error; 130 when interrupted.
+    """
+    args = build_parser().parse_args(argv)
+    try:
+        _train(args.configure(args))
+    except UserError as error:
+        say(f"error: {error}")
+        return 2
+    except KeyboardInterrupt:
+        say("stopped; the same command goes on from the last checkpoint")
+        return 130
+    return 0
+
+
+def _train(config: TrainConfig) -> None:
+    from accelerate import PartialState
+    from tqdm import tqdm
+
+    from weclip_training.recording import record
+    from weclip_training.runs import train
+
+    events = train(config)
+    is_first = PartialState(cpu=config.device == "cpu").is_main_process
+    if not is_first:  # the first process writes and speaks for all
+        for _ in events:
+            pass
+        return
+    with tqdm(total=config.fit.steps, unit="step", file=sys.stderr) as bar:
+        for event in record(config, events):
+            bar.update(event.step - bar.n)
+            bar.set_postfix(loss=f"{event.total:.3f}", refresh=False)
+            _tell(event)
+    say(f"'{config.run}' is done; see report.md there")
+
+
+def _tell(event: TrainStep) -> None:
+    for problem in event.problems:
+        say(f"left out: {problem}")
+    if event.metrics:
+        scores = "  ".join(f"{name} {value:.1f}" for name, value in event.metrics.items())
+        say(f"step {event.step}, held-out mIoU %: {scores}")

@@ -1,0 +1,38 @@
+"""What every command line of ours shares: messages, and numbers among the options."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def say(message: str) -> None:
+    """Print a line for people, beside any progress bar."""
+    from tqdm import tqdm
+
+    tqdm.write(message, file=sys.stderr)
+
+
+def at_least(smallest: int) -> Callable[[str], int]:
+    """Return a parser of whole numbers that refuses smaller ones."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < smallest:
+            raise argparse.ArgumentTypeError(f"must be at least {smallest}")
+        return value
+
+    return number
+
+
+def positive(text: str) -> float:
+    """Parse a positive, finite number."""
+    value = float(text)
+    if not (math.isfinite(value) and value > 0):
+        raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
+    return value
