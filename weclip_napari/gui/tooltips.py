@@ -23,48 +23,12 @@ KEYS = {
     "skip": "K",
     "jump": "J",
     "suggest": "U",
-    "affinity_brush": (
-        "Click or scribble in the picture: what the model thinks belongs with the patches there is "
-        "painted when you let go. Rest the mouse on a patch to see it beforehand. Moving the "
-        "slider right afterwards paints it again."
-    ),
-    "selection_threshold": (
-        "How strongly something must belong with what you touch: to the left for more, to the "
-        "right for less. Moved right after painting, it paints that again."
-    ),
-    "selection_kind": "The affinity of CLIP's own attention, or the one that the decoder learned.",
-    "selection_connected": (
-        "Paint only what is connected with the patches that you touch; otherwise also what is "
-        "like them elsewhere in the image."
-    ),
-    "paint_label": (
-        "The class that brush, fill, polygon and affinity brush paint, and that the edits below "
-        "change."
-    ),
-    "mode_paint": "Paint with the mouse; the right button fills what you encircle. Key: P or 2.",
-    "mode_erase": "Turn what you paint over into background. Key: E or 1.",
-    "mode_fill": "Click a region to give it the class. Key: F or 4.",
-    "mode_polygon": "Click the corners of an area; a double click fills it. Key: 3.",
-    "mode_pick": "Click a pixel to paint with its class. Key: L or 5.",
-    "mode_pan_zoom": "Draw nothing: drag to move the picture. Key: Z or 6.",
-    "brush_size": "Diameter of brush and eraser in pixels. Keys: [ and ].",
-    "brush_slider": "Diameter of brush and eraser in pixels. Keys: [ and ].",
-    "edit_scope": "What the edits below change: the class that is painted, or all of them.",
-    "island_area": "Islands of fewer pixels than this are removed.",
-    "smooth_radius": "How far around each pixel the outline is smoothed.",
-    "overrule": (
-        "Let proposals replace what you drew yourself, too. It is off again at the next image; "
-        "Ctrl+Z takes such a proposal back."
-    ),
-    "fill_holes": "Fill the holes: background and ignore that the class alone surrounds.",
-    "remove_islands": (
-        "Remove the connected regions that are smaller than this, but never the largest of a class."
-    ),
-    "smooth": "Smooth the outline: every pixel gets what most around it have.",
-    "snap": (
-        "Move the outline to the edges of the picture: every superpixel gets what most of it has. "
-        "The first time on an image takes a moment."
-    ),
+    "affinity_brush": "C",
+    "overrule": "O",
+    "fill_holes": "Shift+F",
+    "remove_islands": "Shift+I",
+    "smooth": "Shift+S",
+    "snap": "Shift+P",
     "keys": "H",
 }
 _in_use = dict(KEYS)
@@ -159,12 +123,48 @@ TOOLTIPS = {
     "skip": "Leave this image out and open the next one.",
     "jump": "Type an image's number or a part of its name, then Enter, to open it.",
     "suggest": "Rank the classes by how well they fit this image, for you to add or reject.",
-    "affinity_brush": "Click or scribble: what belongs with these patches is painted.",
-    "overrule": "Let the next proposal change what you painted yourself. Off for each new image.",
-    "fill_holes": "Fill the holes of the chosen class.",
-    "remove_islands": "Remove the small islands of the chosen class.",
-    "smooth": "Smooth the outline of the chosen class.",
-    "snap": "Move the outline of the chosen class to the edges of the picture.",
+    "affinity_brush": (
+        "Click or scribble in the picture: what the model thinks belongs with the patches there is "
+        "painted when you let go. Rest the mouse on a patch to see it beforehand. Moving the "
+        "slider right afterwards paints it again."
+    ),
+    "selection_threshold": (
+        "How strongly something must belong with what you touch: to the left for more, to the "
+        "right for less. Moved right after painting, it paints that again."
+    ),
+    "selection_kind": "The affinity of CLIP's own attention, or the one that the decoder learned.",
+    "selection_connected": (
+        "Paint only what is connected with the patches that you touch; otherwise also what is "
+        "like them elsewhere in the image."
+    ),
+    "paint_label": (
+        "The class that brush, fill, polygon and affinity brush paint, and that the edits below "
+        "change."
+    ),
+    "mode_paint": "Paint with the mouse; the right button fills what you encircle. Key: P or 2.",
+    "mode_erase": "Turn what you paint over into background. Key: E or 1.",
+    "mode_fill": "Click a region to give it the class. Key: F or 4.",
+    "mode_polygon": "Click the corners of an area; a double click fills it. Key: 3.",
+    "mode_pick": "Click a pixel to paint with its class. Key: L or 5.",
+    "mode_pan_zoom": "Draw nothing: drag to move the picture. Key: Z or 6.",
+    "brush_size": "Diameter of brush and eraser in pixels. Keys: [ and ].",
+    "brush_slider": "Diameter of brush and eraser in pixels. Keys: [ and ].",
+    "edit_scope": "What the edits below change: the class that is painted, or all of them.",
+    "island_area": "Islands of fewer pixels than this are removed.",
+    "smooth_radius": "How far around each pixel the outline is smoothed.",
+    "overrule": (
+        "Let proposals replace what you drew yourself, too. It is off again at the next image; "
+        "Ctrl+Z takes such a proposal back."
+    ),
+    "fill_holes": "Fill the holes: background and ignore that the class alone surrounds.",
+    "remove_islands": (
+        "Remove the connected regions that are smaller than this, but never the largest of a class."
+    ),
+    "smooth": "Smooth the outline: every pixel gets what most around it have.",
+    "snap": (
+        "Move the outline to the edges of the picture: every superpixel gets what most of it has. "
+        "The first time on an image takes a moment."
+    ),
     "keys": "Show all keys.",
     "classes": (
         "The classes of this folder. Click one to paint with it, its colour to choose another, its "
