@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from weclip_napari.gui.annotator import Annotator
 
-READ_ONLY = "This folder is open to look at only: nothing can be drawn. The panel below says why."
+BUSY = "The mask is being worked on; it can be drawn on again in a moment."
 _KEPT = ("brush_size", "preserve_labels", "contiguous", "contour")
 _EVENTS = ("mode", "brush_size", "selected_label", "editable")
 _PAN = "pan_zoom"
@@ -70,7 +70,10 @@ class Drawing(QObject):
             self._annotator.failed.emit("No image is open. Open a folder first.")
             return False
         if self._annotator.is_read_only:
-            self._annotator.failed.emit(READ_ONLY)
+            self._annotator.tell_read_only()
+            return False
+        if not self._layer.editable:
+            self._annotator.noted.emit(BUSY)
             return False
         return True
 
@@ -114,11 +117,13 @@ class Drawing(QObject):
         if old is not None:
             self._set(**{name: getattr(old, name) for name in _KEPT})
             new.selected_label = old.selected_label
-        new.editable = not self._annotator.is_read_only
         if new.editable:
             new.mode = self._mode
 
     def _on_changed(self, event: Any) -> None:
-        if self._layer is not None and self._layer.editable:
-            self._mode = str(self._layer.mode)
+        layer = self._layer
+        if layer is not None and layer.editable:
+            if event.type == "editable":  # napari put the tool away meanwhile
+                layer.mode = self._mode
+            self._mode = str(layer.mode)
         self.changed.emit()

@@ -35,6 +35,8 @@ class MaskTools(QObject):
         Whether all classes are edited, or only the one that the brush paints.
     jobs
         Tells when an edit is under way.
+    superpixels
+        Those of the open image, once they were needed.
     """
 
     def __init__(self, annotator: Annotator, drawing: Drawing) -> None:
@@ -43,7 +45,7 @@ class MaskTools(QObject):
         self.jobs = JobRunner(self._is_drawing, self)
         self._annotator = annotator
         self._drawing = drawing
-        self._superpixels = Superpixels()
+        self.superpixels = Superpixels()
         self.jobs.failed.connect(annotator.failed)
         drawing.layer_changed.connect(self._on_layer_changed)
 
@@ -80,7 +82,7 @@ class MaskTools(QObject):
             return
 
         def edit(mask: Mask) -> Mask:
-            segments = self._superpixels.of(image)
+            segments = self.superpixels.of(image)
             return mask_edits.snap_to_superpixels(mask, segments, label)
 
         self._start(edit, "The outline lies on superpixels already.")
@@ -95,7 +97,7 @@ class MaskTools(QObject):
         before, revision = mask.mask.copy(), mask.provenance.revision
 
         def apply(after: Mask) -> None:
-            if self._annotator.layers.mask is not mask:
+            if self._annotator.layers.mask is not mask or not self._drawing.may_draw():
                 return
             if mask.provenance.revision != revision:
                 self._start(edit, otherwise)
@@ -106,7 +108,7 @@ class MaskTools(QObject):
 
     def _on_layer_changed(self) -> None:
         self.jobs.cancel()
-        self._superpixels.forget()
+        self.superpixels.forget()
 
     def _is_drawing(self) -> bool:
         mask = self._annotator.layers.mask

@@ -31,6 +31,7 @@ from weclip_napari.session.masks import BACKGROUND, IGNORE
 
 if TYPE_CHECKING:
     from weclip_napari.gui.annotator import Annotator
+    from weclip_napari.session.class_table import LabelClass
 
 MODES = {
     "paint": "Brush",
@@ -57,6 +58,7 @@ class ToolPanel(QWidget):
     def __init__(self, annotator: Annotator, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._annotator = annotator
+        self._classes: list[LabelClass] | None = None
         self.drawing = Drawing(annotator)
         self.brush = AffinityBrush(annotator, self.drawing)
         self.tools = MaskTools(annotator, self.drawing)
@@ -201,6 +203,9 @@ class ToolPanel(QWidget):
         """List the classes to paint with, and what is none."""
         workspace = self._annotator.workspace
         classes = list(workspace.store.classes) if workspace else []
+        if classes == self._classes:
+            return
+        self._classes = classes
         self.label.clear()
         for each in classes:
             self.label.addItem(_swatch(QColor(*each.color)), each.name, each.id)
