@@ -26,15 +26,16 @@ class FolderStub(QObject):
         self.workspace = None
         self.index = -1
         self.problems = {}
-        self.order = []
+        self.row_order = list
         self.calls = []
         self.batch = JobRunner(parent=self)
 
+    @property
+    def order(self):
+        return self.row_order()
+
     def summary(self, row):
         return self.workspace.index.summary(row)
-
-    def set_order(self, order):
-        self.order = order
 
     def open_folder(self, folder):
         if self.workspace is not None:

@@ -11,6 +11,23 @@ from weclip_napari.gui.tooltips import explain
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from qtpy.QtCore import QSize
+
+
+_MARGIN = 10
+
+
+class _Button(QPushButton):
+    """As narrow as its text; some styles want at least 80 pixels for each button."""
+
+    def sizeHint(self) -> QSize:
+        hint = super().sizeHint()
+        hint.setWidth(self.fontMetrics().horizontalAdvance(self.text()) + _MARGIN)
+        return hint
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
 
 def button(text: str, name: str, on_click: Callable[[], object]) -> QPushButton:
     """Make a push button.
@@ -24,7 +41,7 @@ def button(text: str, name: str, on_click: Callable[[], object]) -> QPushButton:
     on_click
         Called without arguments.
     """
-    made = QPushButton(text)
+    made = _Button(text)
     explain(made, name)
     made.clicked.connect(lambda: on_click())
     return made
