@@ -6,6 +6,7 @@ from napari.components import ViewerModel
 
 from weclip_napari.gui.layers import LayerStack
 from weclip_napari.gui.mask_layer import MaskLayer
+from weclip_napari.gui.viewport import Viewport
 from weclip_napari.session.class_table import ClassTable
 from weclip_napari.session.provenance import Provenance
 
@@ -19,7 +20,7 @@ def viewer():
 
 @pytest.fixture
 def stack(viewer):
-    stack = LayerStack(viewer)
+    stack = LayerStack(Viewport(viewer))
     _open(stack)
     return stack
 
@@ -51,6 +52,7 @@ def test_layers_lie_in_a_sensible_order_and_only_the_mask_is_shown(viewer, propo
     propose("apple", "star")
     assert _names(viewer) == [
         "image",
+        "uncertainty",
         "affinity",
         "CAM · apple",
         "CAM · star",
@@ -147,6 +149,12 @@ def test_the_affinity_follows_only_when_it_is_shown(viewer, stack, propose):
 def test_a_proposal_survives_that_the_picture_was_deleted(viewer, stack, propose):
     viewer.layers.remove("image")
     propose("apple")
-    assert _names(viewer) == ["affinity", "CAM · apple", "refined CAM · apple", "proposal"]
+    assert _names(viewer) == [
+        "uncertainty",
+        "affinity",
+        "CAM · apple",
+        "refined CAM · apple",
+        "proposal",
+    ]
     _open(stack)
     assert _names(viewer)[0] == "image"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import napari.viewer
     import numpy as np
     from numpy.typing import NDArray
 
     from weclip_napari.gui.layers import LayerStack
+    from weclip_napari.gui.viewport import Viewport
 
     LookUp = Callable[[int, int], NDArray[np.float32] | None]
 
@@ -21,24 +21,23 @@ class AffinityProbe:
 
     Parameters
     ----------
-    viewer
-        The viewer whose cursor is followed.
+    viewport
+        Where the cursor is followed.
     layers
         The layers that show the affinity.
     look_up
         Gives the affinity, (h, w), of the patch at a pixel (y, x), or None when there is none now.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer, layers: LayerStack, look_up: LookUp) -> None:
-        self._viewer = viewer
+    def __init__(self, viewport: Viewport, layers: LayerStack, look_up: LookUp) -> None:
+        self._viewport = viewport
         self._layers = layers
         self._look_up = look_up
-        viewer.mouse_move_callbacks.append(self._on_mouse_move)
+        viewport.on_mouse_move(self._on_mouse_move)
 
     def stop(self) -> None:
         """Follow the cursor no longer."""
-        if self._on_mouse_move in self._viewer.mouse_move_callbacks:
-            self._viewer.mouse_move_callbacks.remove(self._on_mouse_move)
+        self._viewport.stop_mouse_move(self._on_mouse_move)
 
     def show(self, y: float, x: float) -> None:
         """Show the affinity of the patch at a position of the image, if it lies inside."""

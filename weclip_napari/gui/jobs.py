@@ -7,20 +7,15 @@ kind becomes a message, so that nothing that was drawn is lost by it.
 from __future__ import annotations
 
 import contextlib
-import logging
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
-from weclip_napari.errors import UserError
+from weclip_napari.gui.file_thread import message_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from weclip_napari.gui.engine import Report
-
-_log = logging.getLogger(__name__)
 
 HOLD_MS = 30
 
@@ -29,12 +24,27 @@ class _CancelledError(Exception):
     """Raised inside a job at the stage where it was cancelled."""
 
 
+class Progress:
+    """Given to a job, to tell how far it is; both ways of telling raise once it is cancelled."""
+
+    def __init__(self, tell: Callable[[str, Any], None]) -> None:
+        self._tell = tell
+
+    def __call__(self, stage: str) -> None:
+        """Tell what is done next."""
+        self._tell("stage", stage)
+
+    def progress(self, done: int, total: int) -> None:
+        """Tell how many parts are done."""
+        self._tell("progress", (done, total))
+
+
 class _Job:
     """One piece of work: what to do, whom to tell, and whether it still counts."""
 
     def __init__(
         self,
-        work: Callable[[Report], Any],
+        work: Callable[[Progress], Any],
         on_success: Callable[[Any], None],
         tell: Callable[[_Job, str, Any], None],
     ) -> None:
@@ -46,21 +56,18 @@ class _Job:
     def run(self) -> None:
         """Do the work; called in the worker's thread."""
         try:
-            result = self._work(self._report)
+            result = self._work(Progress(self._report))
         except _CancelledError:
             self._tell(self, "cancelled", None)
-        except UserError as error:
-            self._tell(self, "failed", str(error))
         except Exception as error:  # whatever it is, the user must see it
-            _log.exception("A job of the annotator failed")
-            self._tell(self, "failed", f"Unexpected {type(error).__name__}: {error}")
+            self._tell(self, "failed", message_of(error))
         else:
             self._tell(self, "succeeded", result)
 
-    def _report(self, stage: str) -> None:
+    def _report(self, what: str, content: Any) -> None:
         if self.is_cancelled:
             raise _CancelledError
-        self._tell(self, "stage", stage)
+        self._tell(self, what, content)
 
 
 class JobRunner(QObject):
@@ -103,14 +110,13 @@ class JobRunner(QObject):
         """Whether a job that counts is running."""
         return self._current is not None
 
-    def start(self, work: Callable[[Report], Any], on_success: Callable[[Any], None]) -> None:
+    def start(self, work: Callable[[Progress], Any], on_success: Callable[[Any], None]) -> None:
         """Start a job in place of the running one.
 
         Parameters
         ----------
         work
-            Called in another thread with a function to report its stages to; that function raises
-            when the job has been cancelled.
+            Called in another thread with a `Progress`.
         on_success
             Called with the result on the GUI thread, unless the job was cancelled or replaced.
         """
@@ -136,6 +142,9 @@ class JobRunner(QObject):
             return
         if what == "stage":
             self.stage.emit(content)
+            return
+        if what == "progress":
+            self.progress.emit(*content)
             return
         if self._must_wait():
             QTimer.singleShot(HOLD_MS, lambda: self._on_told(job, what, content))

@@ -10,16 +10,19 @@ from napari.layers import Image
 from weclip_napari.gui.layer_data import affinity_picture, heat_colormap, patch_placement
 
 if TYPE_CHECKING:
-    import napari.viewer
+    from collections.abc import Mapping
+
     from napari.layers import Layer
     from numpy.typing import NDArray
 
     from weclip_napari.core.predictor import Proposal
     from weclip_napari.gui.mask_layer import MaskLayer
+    from weclip_napari.gui.viewport import Viewport
 
-View = Literal["mask", "cam", "refined", "affinity", "all"]
+View = Literal["mask", "cam", "refined", "affinity", "uncertainty", "all"]
 
 IMAGE = "image"
+UNCERTAINTY = "uncertainty"
 AFFINITY = "affinity"
 MASK = "proposal"
 CAM = "CAM · "
@@ -27,7 +30,7 @@ REFINED_CAM = "refined CAM · "
 
 
 class LayerStack:
-    """The layers of the open image, from bottom to top: image, affinity, CAMs, mask.
+    """The layers of the open image, from bottom to top: image, uncertainty, affinity, CAMs, mask.
 
     What the user shows of them is remembered by role (the CAM of the chosen tag is one role, those
     of the other tags another), so that the next image shows the same things.
@@ -38,37 +41,66 @@ class LayerStack:
 
     Parameters
     ----------
-    viewer
-        The viewer to show them in; layers of others in it are left alone.
+    viewport
+        Where to show them; layers of others there are left alone.
+
+    Attributes
+    ----------
+    mask
+        The mask of the open image; None when no image is open.
+    tag
+        The tag whose maps are looked at.
+    view
+        What was last asked for by `show_view`.
     """
 
-    def __init__(self, viewer: napari.viewer.Viewer) -> None:
+    def __init__(self, viewport: Viewport) -> None:
         self.mask: MaskLayer | None = None
         self.tag: str | None = None
-        self._viewer = viewer
+        self.view: View = "mask"
+        self._viewport = viewport
         self._layers: dict[str, Layer] = {}
+        self._selection: Layer | None = None
         self._shown = _roles_in_view("mask")
 
     @property
     def follows_cursor(self) -> bool:
         """Whether the affinity layer is there and visible."""
         layer = self._layers.get(AFFINITY)
-        return layer is not None and layer in self._viewer.layers and bool(layer.visible)
+        return layer is not None and self._viewport.holds(layer) and bool(layer.visible)
+
+    @property
+    def shown(self) -> dict[str, bool]:
+        """Which layers are visible, by their role; can be set."""
+        self._remember_shown()
+        return dict(self._shown)
+
+    @shown.setter
+    def shown(self, shown: Mapping[str, bool]) -> None:
+        self._shown = dict(shown)
+        for key in self._layers:
+            self._apply_shown(key)
 
     def show_image(self, pixels: NDArray[np.uint8], mask: MaskLayer) -> None:
         """Show a picture, (H, W, 3) uint8, and its mask, in place of the image before."""
         self._remember_shown()
         self._remove([MASK])
         self._show_picture(pixels)
-        self._blank_maps(mask.mask.shape)
         self.mask = mask
+        self.blank_maps()
         self._add(MASK, mask.layer)
         self._raise_mask()
-        self._viewer.reset_view()
+        self._viewport.reset_view()
+
+    def freeze(self) -> None:
+        """Let nobody draw on the mask any more."""
+        if self.mask is not None:
+            self.mask.is_editable = False
 
     def show_proposal(self, proposal: Proposal) -> None:
         """Show the maps of a proposal, in place of those of the one before."""
-        maps = {AFFINITY: np.zeros(proposal.grid, np.float32)}
+        maps = {UNCERTAINTY: proposal.canvas_uncertainty}
+        maps |= {AFFINITY: np.zeros(proposal.grid, np.float32)}
         maps |= {CAM + tag: proposal.cam[i] for i, tag in enumerate(proposal.tags)}
         maps |= {REFINED_CAM + tag: proposal.refined_cam[i] for i, tag in enumerate(proposal.tags)}
         self._remember_shown()
@@ -83,21 +115,43 @@ class LayerStack:
         self._arrange([IMAGE, *maps])
         self._raise_mask()
 
+    def blank_maps(self) -> None:
+        """Show nothing in the maps until there is a proposal."""
+        if self.mask is not None:
+            for key in self._map_keys():
+                self._show_map(key, np.zeros((1, 1), np.float32), self.mask.mask.shape)
+
     def show_affinity(self, row: NDArray[np.float32]) -> None:
         """Show what belongs with one patch, (h, w) on the patch grid."""
         self._layers[AFFINITY].data = affinity_picture(row)
 
     def show_view(self, view: View) -> None:
         """Show one thing over the image, for the chosen tag, or all things side by side."""
-        self._shown = _roles_in_view(view)
-        self._viewer.canvas.grid.enabled = view == "all"
-        for key in self._layers:
-            self._apply_shown(key)
-        self._viewer.reset_view()
+        if self._viewport.is_grid != (view == "all"):
+            self._viewport.is_grid = view == "all"
+            self._viewport.reset_view()
+        self.view = view
+        self.shown = _roles_in_view(view)
+
+    def show_selection(self, layer: Layer) -> None:
+        """Show the preview of a selection, a layer of the caller's, right below the mask."""
+        if self._selection is not layer:
+            self.hide_selection()
+        self._selection = layer
+        if not self._viewport.holds(layer):
+            self._viewport.add(layer)
+        self._raise_mask()
+
+    def hide_selection(self) -> None:
+        """Take the preview of a selection away."""
+        if self._selection is not None:
+            self._viewport.remove([self._selection])
+            self._selection = None
 
     def clear(self) -> None:
         """Remove the annotator's layers."""
         self._remember_shown()
+        self.hide_selection()
         self._remove(list(self._layers))
         self.mask = None
 
@@ -117,18 +171,13 @@ class LayerStack:
         else:
             self._add(key, _map_layer(key, values, placement))
 
-    def _blank_maps(self, size: tuple[int, ...]) -> None:
-        """Show nothing in the maps until there is a proposal for the new image."""
-        for key in self._map_keys():
-            self._show_map(key, np.zeros((1, 1), np.float32), size)
-
     def _map_keys(self) -> list[str]:
         return [key for key in self._layers if key not in (IMAGE, MASK)]
 
     def _add(self, key: str, layer: Layer) -> None:
         self._layers[key] = layer
         self._apply_shown(key)
-        self._viewer.layers.append(layer)
+        self._viewport.add(layer)
 
     def _rename(self, old: str, new: str) -> None:
         self._layers[new] = self._layers.pop(old)
@@ -137,11 +186,7 @@ class LayerStack:
 
     def _remove(self, keys: list[str]) -> None:
         removed = [self._layers.pop(key, None) for key in keys]
-        present = [layer for layer in removed if layer in self._viewer.layers]
-        if present:
-            with self._viewer.layers.batched_update():  # one garbage collection for all
-                for layer in present:
-                    self._viewer.layers.remove(layer)
+        self._viewport.remove(layer for layer in removed if layer is not None)
 
     def _choose(self, tag: str) -> None:
         """Make another tag the chosen one, shown as the one before was."""
@@ -150,15 +195,7 @@ class LayerStack:
             self._apply_shown(key)
 
     def _arrange(self, keys: list[str]) -> None:
-        """Bring layers into the given order, from bottom to top, where they lie now.
-
-        Those that the user deleted are left out.
-        """
-        layers = self._viewer.layers
-        wanted = [self._layers[key] for key in keys if self._layers.get(key) in layers]
-        places = sorted(layers.index(layer) for layer in wanted)
-        for place, layer in zip(places, wanted, strict=True):
-            layers.move(layers.index(layer), place)
+        self._viewport.arrange(self._layers.get(key) for key in keys)
 
     def _role(self, key: str) -> str:
         for kind in (CAM, REFINED_CAM):
@@ -169,7 +206,7 @@ class LayerStack:
     def _remember_shown(self) -> None:
         """Note the user's choices in the layer list, and forget what was deleted there."""
         for key, layer in list(self._layers.items()):
-            if key != MASK and layer not in self._viewer.layers:
+            if key != MASK and not self._viewport.holds(layer):
                 del self._layers[key]
         roles: dict[str, bool] = {}
         for key, layer in self._layers.items():
@@ -180,15 +217,13 @@ class LayerStack:
     def _apply_shown(self, key: str) -> None:
         layer = self._layers[key]
         layer.visible = self._shown.get(self._role(key), False)
-        layer.name_overlay.visible = self._viewer.canvas.grid.enabled
+        layer.name_overlay.visible = self._viewport.is_grid
 
     def _raise_mask(self) -> None:
         """Put the mask on top, ready to paint; add it again if the user removed it."""
-        layers, mask = self._viewer.layers, self._layers[MASK]
-        if mask not in layers:
-            layers.append(mask)
-        layers.move(layers.index(mask), len(layers))
-        layers.selection.active = mask
+        if self._selection is not None and self._viewport.holds(self._selection):
+            self._viewport.raise_to_top(self._selection)
+        self._viewport.raise_to_top(self._layers[MASK])
 
 
 def _map_layer(key: str, values: NDArray[np.float32], placement: dict[str, Any]) -> Image:
@@ -209,6 +244,7 @@ def _roles_in_view(view: View) -> dict[str, bool]:
         "cam": (CAM,),
         "refined": (REFINED_CAM,),
         "affinity": (AFFINITY,),
+        "uncertainty": (UNCERTAINTY,),
         "all": (CAM, REFINED_CAM, MASK),
     }
     return dict.fromkeys((IMAGE, *shown[view]), True)
