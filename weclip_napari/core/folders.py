@@ -1,4 +1,4 @@
-"""Where weight files and checkpoints of the user lie."""
+"""Where weight files, checkpoints and the cache of the user lie."""
 
 from __future__ import annotations
 
@@ -19,3 +19,8 @@ def weights_folder() -> Path:
 def checkpoints_folder() -> Path:
     """Return the folder whose checkpoints can be named without their path."""
     return user_folder() / "checkpoints"
+
+
+def features_folder() -> Path:
+    """Return the folder in which features of images are kept; it may be deleted at any time."""
+    return user_folder() / "cache" / "features"

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from weclip_napari.core.backbone import FrozenClip
     from weclip_napari.core.config import WeclipConfig
 
+VERSION = 1
+"""Of what happens between an image and its features; a change that alters them raises it."""
+
 
 def network_input(backbone: FrozenClip, image: NDArray[np.uint8], config: WeclipConfig) -> Tensor:
     """Resize an image to the configured long side and normalise it.

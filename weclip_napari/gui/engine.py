@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weclip_napari.core.encoded_image import EncodedImage
+    from weclip_napari.core.held_images import HeldImages
     from weclip_napari.core.predictor import Predictor, Proposal
 
     Report = Callable[[str], None]
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 EMBEDDED = "embedded"
 MEMORY_MIB = 1024
 DISK_MIB = 2048
+_MIB = 2**20
 
 Branch = Literal["auto", "cam", "decoder", "both"]
 AffinityKind = Literal["attention", "learned"]
@@ -115,7 +115,7 @@ class Engine:
     weights
         A file with the backbone's weights, in place of the published ones.
     memory_mib, disk_mib
-        Bounds of what is kept of images in memory (but for the last one) and on disk.
+        Bounds of what is kept of images in memory (but for the one in use) and on disk.
     cache_folder
         Where it is kept on disk; by default in the user's folder.
     """
@@ -133,24 +133,20 @@ class Engine:
     ) -> None:
         self.spec = spec
         self._load = load or _loader(device, weights)
-        self._memory = int(memory_mib * 2**20)
+        self._bounds = int(memory_mib * _MIB), int(disk_mib * _MIB)
+        self._cache_folder = cache_folder
         self._turns = Turns()
-        self._predictor: Predictor | None = None
-        self._fingerprint = ""
-        self._held: OrderedDict[str, EncodedImage] = OrderedDict()  # the last used at the end
-        self._sizes: dict[str, int] = {}
-        self._guard = threading.Lock()  # of these two, for moments only
+        self._held: HeldImages | None = None
 
     @property
     def info(self) -> ModelInfo | None:
         """What is known of the model; None until it is loaded."""
-        predictor = self._predictor
-        if predictor is None:
+        if self._held is None:
             return None
-        model, decoder = predictor.model, predictor.model.decoder
+        model = self._held.predictor.model
         return ModelInfo(
             model.name,
-            tuple(decoder.config.classes) if decoder else (),
+            tuple(model.decoder.config.classes) if model.decoder else (),
             model.config.background_power,
             model.config.template,
             tuple(model.config.background_words),
@@ -159,12 +155,16 @@ class Engine:
     @property
     def fingerprint(self) -> str:
         """What tells the loaded model from others, for the record; empty until it is loaded."""
-        return self._fingerprint
+        return "" if self._held is None else self._held.predictor.model.fingerprint
+
+    @property
+    def held_mib(self) -> float:
+        """How much memory the images that are held take."""
+        return 0.0 if self._held is None else self._held.nbytes / _MIB
 
     def holds(self, key: str) -> bool:
         """Whether an image is in memory, so that a proposal for it starts at once."""
-        with self._guard:
-            return key in self._held
+        return self._held is not None and key in self._held
 
     def prepare(self, request: Request, report: Report, *, ahead: bool = False) -> None:
         """Load the model and encode an image, so that its proposals and affinity come at once.
@@ -184,11 +184,11 @@ class Engine:
         UserError
             When the model, the image, the tags or the settings cannot be used.
         """
-        predictor, encoded = self._encode(request, report, ahead=ahead)
+        held, encoded = self._encode(request, report, ahead=ahead)
         with self._turns.take(ahead=ahead):
             report("Proposing masks")
-            predictor.use(encoded)
-            proposal = predictor.propose(
+            held.predictor.use(encoded)
+            proposal = held.predictor.propose(
                 request.tags,
                 synonyms=request.synonyms,
                 branch=request.branch,
@@ -198,7 +198,7 @@ class Engine:
                 background_words=request.background_words,
                 classes=self._classes_to_find(request),
             )
-            self._keep(request.key, encoded)
+            held.keep(request.key, encoded)
         return proposal
 
     def tag_scores(
@@ -211,11 +211,13 @@ class Engine:
         UserError
             When the model, the image or the template cannot be used.
         """
-        predictor, encoded = self._encode(request, report)
+        held, encoded = self._encode(request, report)
         with self._turns.take():
             report("Scoring classes")
-            predictor.use(encoded)
-            return predictor.tag_scores(names, synonyms=request.synonyms, template=request.template)
+            held.predictor.use(encoded)
+            return held.predictor.tag_scores(
+                names, synonyms=request.synonyms, template=request.template
+            )
 
     def affinity(self, key: str, y: int, x: int, kind: AffinityKind) -> NDArray[np.float32] | None:
         """Look up what belongs with the patch at a pixel, (h, w) float32 on the patch grid.
@@ -227,8 +229,7 @@ class Engine:
         UserError
             If the pixel is outside the image, or the model has no decoder to learn from.
         """
-        with self._guard:
-            encoded = self._held.get(key)
+        encoded = None if self._held is None else self._held.get(key)
         return None if encoded is None else encoded.affinity_row(y, x, kind)
 
     def use_model(
@@ -252,52 +253,40 @@ class Engine:
             self._adopt(load(spec))
             self.spec, self._load = spec, load
 
+    def _encode(
+        self, request: Request, report: Report, *, ahead: bool = False
+    ) -> tuple[HeldImages, EncodedImage]:
+        """Return the model's images and the one of a request, encoded."""
+        with self._turns.take(ahead=ahead):
+            held = self._held
+            if held is None:
+                report("Loading the model")
+                held = self._adopt(self._load(self.spec))
+        with self._turns.take(ahead=ahead):
+            if not ahead:
+                held.pin(request.key)
+            if encoded := held.get(request.key):
+                return held, encoded
+            report("Encoding the image")
+            restored = held.restore(request.key, request.pixels)
+            return held, restored or held.encode(request.key, request.pixels)
+
+    def _adopt(self, predictor: Predictor) -> HeldImages:
+        from weclip_napari.core.feature_store import FeatureStore
+        from weclip_napari.core.folders import features_folder
+        from weclip_napari.core.held_images import HeldImages
+
+        memory, disk = self._bounds
+        store = FeatureStore(self._cache_folder or features_folder(), disk)
+        _ = predictor.model.fingerprint  # computed here, so that nobody waits for it later
+        self._held = HeldImages(predictor, store, memory)
+        return self._held
+
     def _classes_to_find(self, request: Request) -> list[str]:
         known = self.info.classes if self.info else ()
         rejected = {tag.casefold() for tag in request.negative_tags}
         names = {name.casefold(): name for name in (*known, *request.classes)}
         return [name for key, name in names.items() if key not in rejected]
-
-    def _adopt(self, predictor: Predictor) -> None:
-        self._fingerprint = predictor.model.fingerprint
-        with self._guard:
-            self._predictor = predictor
-            self._held.clear()
-            self._sizes.clear()
-
-    def _encode(
-        self, request: Request, report: Report, *, ahead: bool = False
-    ) -> tuple[Predictor, EncodedImage]:
-        with self._turns.take(ahead=ahead):
-            if self._predictor is None:
-                report("Loading the model")
-                self._adopt(self._load(self.spec))
-        with self._turns.take(ahead=ahead):
-            assert self._predictor is not None  # noqa: S101
-            encoded = self._recall(request.key)
-            if encoded is None:
-                report("Encoding the image")
-                encoded = self._predictor.encode(request.pixels)
-                encoded.settle()
-                self._keep(request.key, encoded)
-            return self._predictor, encoded
-
-    def _recall(self, key: str) -> EncodedImage | None:
-        with self._guard:
-            if key in self._held:
-                self._held.move_to_end(key)
-            return self._held.get(key)
-
-    def _keep(self, key: str, encoded: EncodedImage) -> None:
-        """Hold an image, at its present size, and let go of others until all fit in memory."""
-        size = encoded.nbytes
-        with self._guard:
-            self._held[key] = encoded
-            self._held.move_to_end(key)
-            self._sizes[key] = size
-            while sum(self._sizes.values()) > self._memory and len(self._held) > 1:
-                oldest, _ = self._held.popitem(last=False)
-                del self._sizes[oldest]
 
 
 def _loader(device: str | None, weights: Path | None) -> Load:
