@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FolderIndex", "Summary"]
 
-_PENDING = 200
+PENDING = 200
 """How many rows are read before they are written to the index file together."""
 
 
@@ -111,7 +111,7 @@ class FolderIndex:
             stamp = self._stamp(row)
             summary = read_summary(self._store, image, self._listed.get(image, ()))
             self._put(row, stamp, summary)
-        if len(self._pending) >= _PENDING or not self._unread:
+        if len(self._pending) >= PENDING or not self._unread:
             self.flush()
         return summary
 
