@@ -54,7 +54,7 @@ class AffinityBrush(QObject):
         self._is_connected = True
         self._threshold = THRESHOLD
         self._layer: Labels | None = None
-        self._preview = SelectionPreview()
+        self.preview = SelectionPreview()
         self._scribble: Scribble | None = None
         self._painted: tuple[int, int] | None = None  # revision and label of the last selection
         drawing.layer_changed.connect(self._on_layer_changed)
@@ -100,12 +100,12 @@ class AffinityBrush(QObject):
         self._layer.mouse_drag_callbacks.append(self._on_drag)
         self._layer.mouse_move_callbacks.append(self._on_move)
         self._layer.events.mode.connect(self._on_mode)
-        self._annotator.layers.show_selection(self._preview.layer)
+        self._annotator.layers.show_selection(self.preview.layer)
 
     def _detach(self) -> None:
         layer, self._layer = self._layer, None
         self._scribble = self._painted = None
-        self._preview.hide()
+        self.preview.hide()
         if layer is None:
             return
         layer.events.mode.disconnect(self._on_mode)
@@ -132,7 +132,7 @@ class AffinityBrush(QObject):
         position = self._pixel(event)
         if self._is_scribbling:
             return
-        self._preview.hide()
+        self.preview.hide()
         if position is not None:
             scribble = Scribble(self._drawing_size())
             if self._touch(scribble, *position):
@@ -151,7 +151,7 @@ class AffinityBrush(QObject):
             self._scribble_to(last, position)
             yield
         self._is_scribbling = False
-        self._preview.hide()
+        self.preview.hide()
         self._paint(self._drawing.label)
 
     def _scribble_to(self, start: tuple[int, int], end: tuple[int, int]) -> None:
@@ -186,7 +186,7 @@ class AffinityBrush(QObject):
         affinity = scribble.selected(self._threshold, is_connected=self._is_connected)
         color = layer.colormap.map(layer.selected_label)
         seen = color[:3] if color[3] else (1.0, 1.0, 1.0)  # background has no colour
-        self._preview.show(affinity, scribble.size, self._threshold, [float(c) for c in seen])
+        self.preview.show(affinity, scribble.size, self._threshold, [float(c) for c in seen])
 
     def _paint_again(self) -> None:
         """Paint the last selection with other settings, as long as nothing else was done."""
