@@ -104,6 +104,7 @@ class Annotator(AnnotatorState):
 
     def open_folder(self, folder: str | os.PathLike[str]) -> bool:
         """Open a folder where it was left, after saving the open image; `folder_opened` tells."""
+        self.class_work.store_now()
         return self.navigator.open_folder(folder)
 
     def open_image(self, row: int) -> bool:
@@ -201,8 +202,7 @@ class Annotator(AnnotatorState):
     def choose_tag(self, result: TagResult) -> None:
         """Make a tag the one to look at, and its class the one that the brush paints."""
         self.layers.tag = result.tag
-        if self.layers.mask is not None:
-            self.layers.mask.layer.selected_label = result.label_class.id
+        self.class_work.paint_with(result.label_class.id)
 
     def show_central_affinity(self) -> None:
         """Show the affinity of the patch in the middle until the cursor chooses another."""

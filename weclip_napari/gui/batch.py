@@ -74,7 +74,7 @@ class Batch(QObject):
     def _propose(self, workspace: Workspace, recipe: Recipe, row: int, report: Progress) -> bool:
         image = workspace.read(row)
         engine = self._annotator.engine
-        request = recipe.request(image, image.tags)
+        request = recipe.request(image, image.tags, image.negative_tags)
         proposal = engine.propose(request, report, ahead=True)
         report(f"Saving {workspace.name(row)}")
         proposed = with_label_ids(proposal, workspace.store)

@@ -59,6 +59,7 @@ class Opening(QObject):
             self._show_layers(image)
             self._begin(image)
         self._tell(image)
+        self.look_ahead()
 
     def look_ahead(self) -> None:
         """Get the neighbours ready, once nothing is computed for the open image."""
@@ -82,7 +83,7 @@ class Opening(QObject):
     def _begin(self, image: OpenImage | None) -> None:
         annotator = self._annotator
         annotator.work.begin(image)
-        annotator.saver.begin()
+        annotator.saver.begin(image)
         annotator.image_opened.emit(annotator.index)
         annotator.proposer.begin(image)
         if image is not None:

@@ -145,7 +145,7 @@ class Prefetcher:
         image = ready.image
         if image is None:
             return
-        request = recipe.request(image, ready.tags)
+        request = recipe.request(image, ready.tags, image.negative_tags)
         proposal = self._engine.propose(request, self._report(turn), ahead=True)
         self._check(turn)
         proposed = with_label_ids(proposal, workspace.store)

@@ -147,7 +147,7 @@ class Proposer(QObject):
         workspace = annotator.workspace
         assert workspace is not None  # noqa: S101
         assert image is not None  # noqa: S101
-        request = self.recipe().request(image, annotator.tags)
+        request = self.recipe().request(image, annotator.tags, annotator.negative_tags)
 
         def work(report: Report) -> Proposed:
             proposal = annotator.engine.propose(request, report)

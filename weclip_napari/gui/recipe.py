@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from weclip_napari.gui.engine import Request
@@ -27,6 +27,8 @@ class Recipe:
         (class name, value) of the classes that have one.
     template, background_words
         The folder's prompt and the words that compete with tags; None for the model's own.
+    classes
+        The folder's classes.
     """
 
     tuning: Tuning
@@ -34,6 +36,7 @@ class Recipe:
     thresholds: tuple[tuple[str, float], ...] = ()
     template: str | None = None
     background_words: tuple[str, ...] | None = None
+    classes: tuple[str, ...] = field(default=(), compare=False)  # does not change the masks
 
     def only(self, tags: tuple[str, ...]) -> Recipe:
         """Leave out what is about other tags, and name classes as the tags are spelled."""
@@ -42,8 +45,10 @@ class Recipe:
             self, synonyms=_of(self.synonyms, spelling), thresholds=_of(self.thresholds, spelling)
         )
 
-    def request(self, image: OpenImage, tags: tuple[str, ...] = ()) -> Request:
-        """Ask for proposals for the tags of an image."""
+    def request(
+        self, image: OpenImage, tags: tuple[str, ...] = (), negative_tags: tuple[str, ...] = ()
+    ) -> Request:
+        """Ask for proposals for the tags of an image, looking out for classes that lack a tag."""
         part = self.only(tags)
         return Request(
             image.digest,
@@ -55,6 +60,8 @@ class Recipe:
             synonyms=dict(part.synonyms),
             template=part.template,
             background_words=part.background_words,
+            classes=part.classes,
+            negative_tags=negative_tags,
         )
 
 
@@ -66,6 +73,7 @@ def make_recipe(tuning: Tuning, classes: ClassTable) -> Recipe:
         tuple(sorted(classes.thresholds().items())),
         classes.prompts.template,
         classes.prompts.background,
+        classes.names,
     )
 
 

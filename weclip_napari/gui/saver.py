@@ -8,14 +8,13 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from weclip_napari.errors import UserError
 from weclip_napari.gui.save_state import SaveState
-from weclip_napari.session.states import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from weclip_napari.gui.annotator import Annotator
-    from weclip_napari.session.workspace import Snapshot, Workspace
+    from weclip_napari.session.workspace import OpenImage, Snapshot, Workspace
 
 AUTOSAVE_SECONDS = 20
 
@@ -50,6 +49,7 @@ class Saver(QObject):
         self._annotator = annotator
         self._newest: Snapshot | None = None
         self.is_writing = False
+        self._is_stored = False
         self._waiting: list[tuple[Callable[[], None], Callable[[], None]]] = []
         self._timer = QTimer(self)
         self._timer.timeout.connect(self.autosave)
@@ -67,7 +67,7 @@ class Saver(QObject):
             return SaveState.SAVING
         if annotator.is_dirty:
             return SaveState.FAILED if self.problem else SaveState.UNSAVED
-        return SaveState.EMPTY if annotator.state is State.TODO else SaveState.SAVED
+        return SaveState.SAVED if self._is_stored else SaveState.EMPTY
 
     def set_period(self, seconds: float) -> None:
         """Save every so many seconds what is not saved."""
@@ -77,9 +77,10 @@ class Saver(QObject):
         """Save no more by itself."""
         self._timer.stop()
 
-    def begin(self) -> None:
-        """Forget the problems of the image before."""
+    def begin(self, image: OpenImage | None) -> None:
+        """Start with an image that was just opened; None when it could not be read."""
         self.problem = ""
+        self._is_stored = image is not None and bool(image.stored.annotation.saved)
         self.changed.emit()
 
     def autosave(self) -> None:
@@ -140,7 +141,7 @@ class Saver(QObject):
 
     def _note(self, workspace: Workspace, snapshot: Snapshot) -> None:
         workspace.note_saved(snapshot)
-        self.problem = ""
+        self.problem, self._is_stored = "", True
         self._annotator.problems.pop(snapshot.row, None)
         self.changed.emit()
 
