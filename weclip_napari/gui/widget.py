@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from weclip_napari.gui.annotator import Annotator
+from weclip_napari.gui.class_panel import ClassPanel
 from weclip_napari.gui.folder_panel import FolderPanel
-from weclip_napari.gui.result_panel import ResultPanel
+from weclip_napari.gui.key_bindings import KeyBindings
+from weclip_napari.gui.propose_tab import ProposeTab
 from weclip_napari.gui.samples import PLUGIN, SAMPLE
-from weclip_napari.gui.settings import engine_for, read_settings
+from weclip_napari.gui.settings import engine_for, read_settings, watch_settings
+from weclip_napari.gui.shortcut_sheet import ShortcutSheet
 from weclip_napari.gui.status_panel import StatusPanel
-from weclip_napari.gui.tag_panel import TagPanel
-from weclip_napari.gui.tooltips import key_of, use_keys
+from weclip_napari.gui.tool_panel import ToolPanel
+from weclip_napari.gui.tooltips import explain_again, use_keys
 
 if TYPE_CHECKING:
     import os
@@ -46,21 +49,33 @@ class AnnotatorWidget(QWidget):
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
-        self._viewer = viewer
         settings = settings or read_settings()
         use_keys(settings.keys)
         self.annotator = Annotator(viewer, engine or engine_for(settings), self)
         self.folder_panel = FolderPanel(self.annotator)
-        self.tag_panel = TagPanel(self.annotator)
-        self.result_panel = ResultPanel(self.annotator)
+        self.propose_tab = ProposeTab(self.annotator)
+        self.tag_panel = self.propose_tab.tags
+        self.result_panel = self.propose_tab.results
+        self.tuning_panel = self.propose_tab.tuning
+        self.tool_panel = ToolPanel(self.annotator)
+        self.class_panel = ClassPanel(self.annotator)
         self.status_panel = StatusPanel(self.annotator)
+        self.tabs = QTabWidget()
+        for title, panel in (
+            ("Propose", self.propose_tab),
+            ("Correct", self.tool_panel),
+            ("Classes", self.class_panel),
+        ):
+            self.tabs.addTab(_scrolled(panel), title)
         layout = QVBoxLayout(self)
-        layout.addWidget(self.folder_panel, 3)
-        layout.addWidget(self.tag_panel)
-        layout.addWidget(self.result_panel, 2)
+        layout.addWidget(self.folder_panel, 2)
+        layout.addWidget(self.tabs, 3)
         layout.addWidget(self.status_panel)
         self.setMinimumWidth(330)
-        self._bind_keys()
+        self.keys = KeyBindings(self.annotator.viewport, self._actions())
+        self.annotator.class_work.bind_keys()
+        self._take_over(settings)
+        self._end_watch = watch_settings(lambda: self._take_over(read_settings()))
 
     def open_folder(self, folder: str | os.PathLike[str]) -> bool:
         """Open a folder of images; False when that failed, with the reason in the panel."""
@@ -68,8 +83,8 @@ class AnnotatorWidget(QWidget):
 
     def open_sample(self, folder: str | os.PathLike[str]) -> bool:
         """Open the sample folder in place of the picture that napari added for it."""
-        for layer in [x for x in self._viewer.layers if x.source.sample == (PLUGIN, SAMPLE)]:
-            self._viewer.layers.remove(layer)
+        viewport = self.annotator.viewport
+        viewport.remove(viewport.from_sample((PLUGIN, SAMPLE)))
         return self.open_folder(folder)
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -91,14 +106,16 @@ class AnnotatorWidget(QWidget):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Save before the window closes; if that fails, ask before the work is lost."""
         if watched is self.window() and event.type() == QEvent.Type.Close:
-            if not self.annotator.autosave() and not self._may_lose_work():
+            if not self.annotator.save_now() and not self._may_lose_work():
                 event.ignore()
                 return True
         return bool(super().eventFilter(watched, event))
 
     def _close_down(self) -> None:
-        for name in self._actions():
-            self._viewer.bind_key(key_of(name), None)
+        self._end_watch()
+        self.keys.unbind()
+        self.annotator.class_work.unbind_keys()
+        self.folder_panel.close_down()
         if not self.annotator.close():
             show_error(f"{self.status_panel.message.text()} The layers are still there.")
 
@@ -114,15 +131,55 @@ class AnnotatorWidget(QWidget):
         return bool(answer == buttons.Close)
 
     def _actions(self) -> dict[str, Callable[[], object]]:
+        tools = self.tool_panel
         return {
-            "previous": lambda: self.annotator.step(-1),
-            "next": lambda: self.annotator.step(1),
+            **self.folder_panel.actions(),
             "save": self.annotator.save,
             "propose": self.tag_panel.propose,
-            "type_tags": self.tag_panel.entry.setFocus,
+            "type_tags": self._type_tags,
+            "suggest": self._suggest,
             "next_view": self.result_panel.next_view,
+            "affinity_brush": tools.toggle_affinity_brush,
+            "overrule": tools.toggle_overrule,
+            "fill_holes": tools.fill_holes,
+            "remove_islands": tools.remove_islands,
+            "smooth": tools.smooth,
+            "snap": tools.snap,
+            "keys": self._show_keys,
         }
 
-    def _bind_keys(self) -> None:
-        for name, action in self._actions().items():
-            self._viewer.bind_key(key_of(name), lambda _, action=action: action(), overwrite=True)
+    def _type_tags(self) -> None:
+        self.tabs.setCurrentIndex(0)
+        self.tag_panel.entry.setFocus()
+
+    def _suggest(self) -> None:
+        self.tabs.setCurrentIndex(0)
+        self.tag_panel.suggest()
+
+    def _show_keys(self) -> None:
+        """Show the sheet of keys in a window of its own."""
+        self._sheet = ShortcutSheet()
+        self._sheet.setWindowTitle("Keys (WeCLIP for napari)")
+        self._sheet.setStyleSheet(self.window().styleSheet())
+        self._sheet.show()
+
+    def _take_over(self, settings: Settings) -> None:
+        """Use preferences that need no other model."""
+        use_keys(settings.keys)
+        explain_again(self)
+        self.keys.bind()
+        self.annotator.saver.set_period(settings.autosave_seconds)
+        self.annotator.propose_on_open = settings.propose_on_open
+        if settings.notes:
+            self.annotator.failed.emit(" ".join(settings.notes))
+
+
+def _scrolled(panel: QWidget) -> QScrollArea:
+    """Let a panel be taller than what a small screen leaves for it."""
+    area = QScrollArea()
+    area.setWidget(panel)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setMinimumSize(panel.minimumSizeHint().width(), 240)
+    return area
