@@ -19,7 +19,7 @@ class FolderStub(QObject):
     dirty_changed = Signal(bool)
     row_changed = Signal(int)
     rows_changed = Signal()
-    failed = Signal(str)
+    stayed = Signal()
 
     def __init__(self):
         super().__init__()

@@ -141,7 +141,7 @@ def test_a_click_opens_an_image_and_a_second_one_does_not(opened, qtbot):
 def test_the_open_image_stays_marked_when_another_could_not_be_opened(opened, qtbot, monkeypatch):
     monkeypatch.setattr(opened.annotator, "open_image", lambda row: None)
     click_line(qtbot, opened, 2)
-    opened.annotator.failed.emit("It was not saved.")
+    opened.annotator.stayed.emit()
     assert marked(opened) == [0]
 
 
@@ -171,7 +171,7 @@ def test_what_is_shown_is_also_the_way(opened, qtbot):
 
 def test_search_opens_the_first_image_found_and_gives_the_keys_back(opened, qtbot):
     opened.annotator.know(6, State.TODO, ("dog",))
-    opened.filter.search.setFocus()
+    opened.actions()["search"]()
     qtbot.keyClicks(opened.filter.search, "tag:dog")
     assert opened.annotator.order == [6]
     assert opened.annotator.index == 0
@@ -190,7 +190,7 @@ def test_where_nothing_is_found_it_says_so(opened, qtbot):
 
 
 def test_one_jumps_by_number_or_name(opened, qtbot):
-    opened.jump()
+    opened.actions()["jump"]()
     assert opened.position.selectedText() == "1"
     qtbot.keyClicks(opened.position, "image7")
     qtbot.keyClick(opened.position, Qt.Key.Key_Return)

@@ -26,6 +26,8 @@ from weclip_napari.gui.tooltips import explain
 from weclip_napari.session.states import State
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from qtpy.QtCore import QMimeData
     from qtpy.QtGui import QDragEnterEvent, QDropEvent
 
@@ -34,6 +36,15 @@ if TYPE_CHECKING:
 NO_FOLDER = "Drop a folder of images here, open one, or try the sample scenes."
 NO_MATCH = "No image of the folder is like that."
 COUNT_MS = 100
+
+
+WAY = {
+    "previous": "◀",
+    "next": "▶",
+    "next_unreviewed": "To review ▶",
+    "accept_and_next": "✓ Accept",
+    "skip": "Skip",
+}
 
 
 class FolderPanel(QWidget):
@@ -62,10 +73,19 @@ class FolderPanel(QWidget):
         self._connect()
         self._show_folder()
 
-    def jump(self) -> None:
-        """Go to the field where an image's number or name is typed."""
-        self.position.setFocus()
-        self.position.selectAll()
+    def actions(self) -> dict[str, Callable[[], object]]:
+        """Give what keys can call, by the names of the keys."""
+        annotator = self._annotator
+        return {
+            "previous": lambda: annotator.step(-1),
+            "next": lambda: annotator.step(1),
+            "next_unreviewed": annotator.next_unreviewed,
+            "accept_and_next": annotator.accept_and_next,
+            "skip": annotator.skip,
+            "jump": lambda: _start_typing(self.position),
+            "search": lambda: _start_typing(self.filter.search),
+            "propose_all": self._propose_all,
+        }
 
     def close_down(self) -> None:
         """Stop reading thumbnails."""
@@ -84,18 +104,12 @@ class FolderPanel(QWidget):
             self._annotator.open_folder(folder)
 
     def _make_buttons(self) -> None:
-        annotator = self._annotator
         self.open_buttons = [
             button("Open…", "open_folder", self._choose_folder),
-            button("Samples", "open_samples", lambda: annotator.open_folder(sample_folder())),
+            button("Samples", "open_samples", self._open_samples),
         ]
-        self.way_buttons = [
-            button("◀", "previous", lambda: annotator.step(-1)),
-            button("▶", "next", lambda: annotator.step(1)),
-            button("To review ▶", "next_unreviewed", annotator.next_unreviewed),
-            button("✓ Accept", "accept_and_next", annotator.accept_and_next),
-            button("Skip", "skip", annotator.skip),
-        ]
+        actions = self.actions()
+        self.way_buttons = [button(text, name, actions[name]) for name, text in WAY.items()]
         self.batch_button = button("Propose all", "propose_all", self._propose_all)
 
     def _lay_out(self) -> None:
@@ -127,9 +141,9 @@ class FolderPanel(QWidget):
         annotator.folder_opened.connect(self._show_folder)
         annotator.image_opened.connect(lambda _: self._show_position())
         annotator.image_opened.connect(self.table.mark)
-        annotator.failed.connect(lambda _: self.table.mark(annotator.index, scroll=False))
-        annotator.row_changed.connect(lambda _: self._count_timer.start())
-        annotator.rows_changed.connect(self._count_timer.start)
+        annotator.stayed.connect(lambda: self.table.mark(annotator.index, scroll=False))
+        annotator.row_changed.connect(lambda _: self._count_soon())
+        annotator.rows_changed.connect(self._count_soon)
         annotator.batch.busy_changed.connect(lambda _: self._show_batch())
         annotator.batch.progress.connect(self._show_batch)
 
@@ -138,6 +152,9 @@ class FolderPanel(QWidget):
         folder = QFileDialog.getExistingDirectory(self, "Folder of images", start)
         if folder:
             self._annotator.open_folder(folder)
+
+    def _open_samples(self) -> None:
+        self._annotator.open_folder(sample_folder())
 
     def _show_folder(self) -> None:
         """Show another folder, all of it."""
@@ -167,6 +184,10 @@ class FolderPanel(QWidget):
         self.images.want(self.filter.wanted)
         self.table.show_measure()
         self.table.mark(self._annotator.index)
+
+    def _count_soon(self) -> None:
+        if not self._count_timer.isActive():
+            self._count_timer.start()
 
     def _count(self) -> None:
         workspace = self._annotator.workspace
@@ -201,6 +222,11 @@ class FolderPanel(QWidget):
             self._annotator.batch.cancel()
         else:
             self._annotator.propose_all()
+
+
+def _start_typing(field: QLineEdit) -> None:
+    field.setFocus()
+    field.selectAll()
 
 
 def _dropped_folder(content: QMimeData) -> Path | None:

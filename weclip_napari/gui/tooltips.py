@@ -22,6 +22,8 @@ KEYS = {
     "next_unreviewed": "N",
     "skip": "K",
     "jump": "J",
+    "search": "Shift+J",
+    "propose_all": "Shift+R",
     "suggest": "U",
     "affinity_brush": "C",
     "overrule": "O",
