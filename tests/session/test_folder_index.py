@@ -261,7 +261,10 @@ def test_what_a_killed_window_had_read_is_kept(saved, monkeypatch):
     workspace = Workspace(saved)
     workspace.index.refresh(1)
     workspace.lock.release()  # and never closed
-    assert Workspace(saved).index.unread_rows() == [2]
+    again = Workspace(saved)
+    assert again.index.unread_rows() == [2]
+    again.close()
+    workspace.close()
 
 
 def test_reading_in_the_background_never_hides_a_save(folder):

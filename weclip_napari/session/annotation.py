@@ -53,12 +53,20 @@ class AnnotationStore:
     ------
     UserError
         When the folder's class table cannot be read.
+
+    Attributes
+    ----------
+    classes
+        The class table.
+    lock
+        Held while files are read or written; hold it to do several of these as one.
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
         self.classes = read_class_table(self.class_path)
         self.lock = threading.RLock()
+        self._naming = threading.Lock()
 
     @property
     def class_path(self) -> Path:
@@ -73,7 +81,8 @@ class AnnotationStore:
         UserError
             When all label ids are taken.
         """
-        return self.classes.ensure(name)
+        with self._naming:  # not the other lock: saving takes a while
+            return self.classes.ensure(name)
 
     def mask_path(self, image: Path) -> Path:
         """Where the mask of an image is stored."""
@@ -83,10 +92,6 @@ class AnnotationStore:
     def sidecar_path(self, image: Path) -> Path:
         """Where the sidecar of an image is stored."""
         return self.mask_path(image).with_suffix(".json")
-
-    def is_saved(self, image: Path) -> bool:
-        """Whether a mask of the image is stored."""
-        return self.mask_path(image).exists()
 
     def load(self, image: Path, size: tuple[int, int] | None = None) -> Annotation | None:
         """Load the annotation of an image.

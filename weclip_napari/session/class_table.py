@@ -204,24 +204,6 @@ class ClassTable:
         }
         self.former = renamed | {old: present}
 
-    def take_over(self, others: Iterable[LabelClass]) -> None:
-        """Add the classes that another table has besides.
-
-        Raises
-        ------
-        UserError
-            When a label id or a name stands for something else there.
-        """
-        for other in others:
-            ours = self._by_id.get(other.id) or self.find(other.name)
-            if ours is None:
-                self._add(other)
-            elif (ours.id, ours.name.casefold()) != (other.id, other.name.casefold()):
-                raise UserError(
-                    f"Label id {ours.id} is '{ours.name}' here, but another window has stored "
-                    f"{other.id} as '{other.name}'. Open the folder again in one of them."
-                )
-
     def _add(self, label_class: LabelClass) -> None:
         if not BACKGROUND < label_class.id < IGNORE:
             raise ValueError(f"label id {label_class.id} is not between 1 and 254")

@@ -88,18 +88,6 @@ class FolderIndex:
         """List the rows whose files changed since the index was written: `refresh` them."""
         return sorted(self._unread.copy())
 
-    def rows_with_label(self, label_id: int) -> list[int]:
-        """List the rows whose masks hold a label id; only those that have been read."""
-        return [row for row, known in enumerate(self._summaries) if label_id in known.label_ids]
-
-    def rows_with_tag(self, name: str) -> list[int]:
-        """List the rows whose sidecars name a tag, negative ones included, in any case.
-
-        Only rows that have been read are known; tags that came with the images do not count.
-        """
-        wanted = name.casefold()
-        return [row for row in sorted(self._stored.copy()) if wanted in _words(self.summary(row))]
-
     def stored_rows(self) -> list[int]:
         """List the rows that have a mask or a sidecar."""
         return sorted(self._stored.copy())
@@ -175,10 +163,3 @@ class FolderIndex:
 
 def _parsed(texts: Iterable[str]) -> list[Summary]:
     return [load_summary(content) for content in json.loads(f"[{','.join(texts)}]")]
-
-
-def _words(summary: Summary) -> set[str]:
-    measures = summary.measures
-    doubts = measures.tags_without_evidence + measures.evidence_without_tag if measures else ()
-    words = summary.tags + summary.negative_tags + doubts
-    return {word.casefold() for word in words}

@@ -64,10 +64,9 @@ class IndexFile:
         self._is_writable = False
 
     def close(self) -> None:
-        """Let go of the file."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        """Let go of the file for good."""
+        self._is_writable = False
+        self._disconnect()
 
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
@@ -84,9 +83,13 @@ class IndexFile:
             )
         return self._connection
 
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
     def _start_anew(self) -> None:
-        with contextlib.suppress(sqlite3.Error):
-            self.close()
-        self._connection = None
+        self._disconnect()
         with contextlib.suppress(OSError):
             self._path.unlink()

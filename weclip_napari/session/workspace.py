@@ -159,9 +159,8 @@ class Workspace:
         UserError
             When it cannot be written; the image is then still dirty.
         """
-        if self.read_only:
-            raise UserError(self.read_only)
         with self.store.lock:
+            self._check_writable()
             self._claim(snapshot.row)
             return self._save(snapshot.row, snapshot.annotation)
 
@@ -170,38 +169,13 @@ class Workspace:
         if self.current is not None and self.current.row == snapshot.row:
             self._saved = snapshot
 
-    def first_unsaved(self) -> int:
-        """Row of the first image without a stored mask; the first of all if every one has one."""
-        rows = (i for i, path in enumerate(self.images) if not self.store.is_saved(path))
-        return next(rows, 0)
-
-    def open(self, index: int) -> OpenImage:
-        """Read an image and make it the open one."""
-        self.leave()
-        image = self.read(index)
-        self.enter(image)
-        return image
-
-    def save(self, mask: Mask, tags: tuple[str, ...]) -> Path:
-        """Store the open image's mask with its tags."""
-        snapshot = self.snapshot(mask, tags, (), State.TODO)
-        path = self.write(snapshot)
-        self.note_saved(snapshot)
-        return path
-
     def is_dirty(
-        self,
-        mask: Mask,
-        tags: tuple[str, ...],
-        negative_tags: tuple[str, ...] | None = None,
-        state: State | None = None,
+        self, mask: Mask, tags: tuple[str, ...], negative_tags: tuple[str, ...], state: State
     ) -> bool:
         """Whether the open image's work differs from what is on the disk."""
         if self.current is None or self._saved is None:
             return False
         saved = self._saved.annotation
-        negative_tags = saved.negative_tags if negative_tags is None else negative_tags
-        state = state or saved.state
         return (
             (tags, negative_tags, state) != (saved.tags, saved.negative_tags, saved.state)
             or self.current.provenance.revision != self._saved.revision
@@ -285,8 +259,7 @@ class Workspace:
         UserError
             When the folder can only be read, or as `apply_edit` does.
         """
-        if self.read_only:
-            raise UserError(self.read_only)
+        self._check_writable()
         self._edits += 1
         try:
             outcome = apply_edit(self.store, edit, progress)
@@ -299,10 +272,12 @@ class Workspace:
         return outcome
 
     def close(self) -> None:
-        """Let go of the folder; another window may then write in it."""
+        """Let go of the folder; another window may then write in it, this one no more."""
         self.leave()
-        self.index.close()
-        self.lock.release()
+        self.read_only = f"{self.folder} was closed in this window. Open it again."
+        with self.store.lock:
+            self.index.close()
+            self.lock.release()
 
     def _load(self, path: Path, size: tuple[int, int]) -> Annotation:
         """Load an annotation; without a sidecar, the tags are those that came with the image."""
@@ -323,6 +298,10 @@ class Workspace:
                 return False
             self._writes[row] += 1
         return True
+
+    def _check_writable(self) -> None:
+        if self.read_only:
+            raise UserError(self.read_only)
 
     def _times_written(self, row: int) -> int:
         return self._writes[row] + self._edits
