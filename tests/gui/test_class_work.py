@@ -108,11 +108,13 @@ def test_a_changed_colour_is_seen_at_once_and_stored_soon(drawn, qtbot):
 
 
 @pytest.mark.parametrize("change", ["threshold", "words", "background", "template"])
-def test_a_change_of_a_class_brings_the_proposal_up_to_date(drawn, propose, qtbot, change):
+def test_a_change_of_a_class_updates_the_proposal_without_encoding(
+    drawn, propose, predictor, qtbot, monkeypatch, change
+):
     propose("star", "apple")
     before = drawn.proposal
-    engine_encodes = []
-    drawn.engine._predictor.encode = engine_encodes.append  # it must not encode again
+    encoded = []
+    monkeypatch.setattr(predictor, "encode", encoded.append)
     classes = drawn.workspace.store.classes
     shown = np.bincount(before.label_map.ravel(), minlength=3)[1:].argmax()
     star = classes.find(before.tags[shown])
@@ -126,7 +128,7 @@ def test_a_change_of_a_class_brings_the_proposal_up_to_date(drawn, propose, qtbo
             own = {"background": ("water",), "template": "a photo of {}."}
             classes.prompts = PromptSettings(**{change: own[change]})
             drawn.class_work.changed()
-    assert engine_encodes == []
+    assert encoded == []
     same_scores = np.array_equal(before.scores, drawn.proposal.scores)
     same_labels = np.array_equal(before.label_map, drawn.proposal.label_map)
     assert not (same_scores and same_labels)

@@ -52,11 +52,12 @@ class ThresholdDelegate(QStyledItemDelegate):
     def createEditor(
         self, parent: QWidget, option: QStyleOptionViewItem, index: QModelIndex
     ) -> QWidget:
-        """Offer a number with small steps."""
+        """Offer a number that the arrow keys and the wheel change in small steps."""
         box = QDoubleSpinBox(parent)
         box.setRange(0, 1)
         box.setDecimals(2)
         box.setSingleStep(STEP)
+        box.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)  # the cell is narrow
         box.setKeyboardTracking(False)  # a number that is half typed is none
         box.setValue(index.data(Qt.ItemDataRole.EditRole))
         box.valueChanged.connect(lambda _: self.commitData.emit(box))

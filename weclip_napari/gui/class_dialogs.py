@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
@@ -45,9 +46,11 @@ class EditDialog(QDialog):
         Counts what an edit touches.
     unread
         How many images of the folder could not be counted yet.
+    agree
+        What the button says that agrees.
     """
 
-    def __init__(self, parent: QWidget | None, count: Count, unread: int = 0) -> None:
+    def __init__(self, parent: QWidget | None, count: Count, unread: int, agree: str) -> None:
         super().__init__(parent)
         self._count, self._unread = count, unread
         self.setMinimumWidth(WIDTH)
@@ -55,7 +58,8 @@ class EditDialog(QDialog):
         self.text.setTextFormat(Qt.TextFormat.PlainText)
         self.text.setWordWrap(True)
         buttons = QDialogButtonBox.StandardButton
-        self.buttons = QDialogButtonBox(buttons.Ok | buttons.Cancel)
+        self.buttons = QDialogButtonBox(buttons.Cancel)
+        self.buttons.addButton(agree, QDialogButtonBox.ButtonRole.AcceptRole)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
         self.inputs = QVBoxLayout()
@@ -81,15 +85,17 @@ class EditDialog(QDialog):
 
 
 class RenameDialog(EditDialog):
-    """Asks whether saved files shall follow a new name."""
+    """Asks whether saved files shall follow a new name; `note` is something else to consider."""
 
     def __init__(
-        self, parent: QWidget | None, edit: ClassEdit, count: Count, unread: int = 0
+        self, parent: QWidget | None, edit: ClassEdit, count: Count, unread: int, note: str
     ) -> None:
-        super().__init__(parent, count, unread)
+        super().__init__(parent, count, unread, "Rename")
         self._edit = edit
-        self.setWindowTitle(f"Rename '{edit.name}' to '{edit.into}'?")
-        _name_ok(self.buttons, "Rename")
+        self.setWindowTitle(f"Rename '{edit.name}'")
+        self.inputs.addWidget(_plain(f"Rename '{edit.name}' to '{edit.into}'?"))
+        if note:
+            self.inputs.addWidget(_plain(note))
 
     def wanted(self) -> ClassEdit:
         """Give the edit."""
@@ -105,17 +111,16 @@ class MergeDialog(EditDialog):
         classes: ClassTable,
         label_class: LabelClass,
         count: Count,
-        unread: int = 0,
+        unread: int,
     ) -> None:
-        super().__init__(parent, count, unread)
+        super().__init__(parent, count, unread, "Merge")
         self._classes, self._label_class = classes, label_class
         self.setWindowTitle(f"Merge '{label_class.name}'")
-        _name_ok(self.buttons, "Merge")
         self.into = QComboBox()
         explain(self.into, "merge_into")
         for other in classes:
             if other.id != label_class.id:
-                self.into.addItem(swatch(other), other.name, other.id)
+                self.into.addItem(QIcon(swatch(other)), other.name, other.id)
         self.inputs.addWidget(_plain(f"Merge '{label_class.name}' into"))
         self.inputs.addWidget(self.into)
         self.into.currentIndexChanged.connect(lambda _: self.show_touched())
@@ -134,12 +139,11 @@ class DeleteDialog(EditDialog):
         classes: ClassTable,
         label_class: LabelClass,
         count: Count,
-        unread: int = 0,
+        unread: int,
     ) -> None:
-        super().__init__(parent, count, unread)
+        super().__init__(parent, count, unread, "Delete")
         self._classes, self._label_class = classes, label_class
         self.setWindowTitle(f"Delete '{label_class.name}'")
-        _name_ok(self.buttons, "Delete")
         self.background = QRadioButton("background (0): the class is not there")
         self.ignore = QRadioButton("ignore (255): don't know what is there")
         self.background.setChecked(True)
@@ -202,10 +206,5 @@ def _number(number: int, thing: str) -> str:
 def _plain(text: str) -> QLabel:
     label = QLabel(text)
     label.setTextFormat(Qt.TextFormat.PlainText)
+    label.setWordWrap(True)
     return label
-
-
-def _name_ok(buttons: QDialogButtonBox, text: str) -> None:
-    button = buttons.button(QDialogButtonBox.StandardButton.Ok)
-    if button is not None:
-        button.setText(text)

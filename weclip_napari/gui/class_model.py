@@ -24,7 +24,8 @@ HINTS = (
     "Words for the prompt in place of the name, such as: person with clothes,people,human. "
     "Double-click to change them.",
     "Alt and this number choose the class to paint with.",
-    "The threshold: pixels whose probability is below it become background.",
+    "The threshold: pixels whose probability is below it become background. Click it; arrow keys "
+    "and the wheel go in steps.",
 )
 NO_WORDS = "as named"
 NOTHING = "–"

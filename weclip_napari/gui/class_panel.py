@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from qtpy.QtCore import QModelIndex
 
     from weclip_napari.gui.annotator import Annotator
+    from weclip_napari.session.class_edits import ClassEdit
     from weclip_napari.session.class_table import LabelClass, PromptSettings
 
 _WIDTHS = {COLOR: 24, KEY: 38, THRESHOLD: 50}
@@ -98,12 +99,10 @@ class ClassPanel(QWidget):
         except UserError as error:
             self._annotator.failed.emit(str(error))
             return
-        touched = self._work.count(edit)
-        if touched.masks or touched.sidecars or self._work.uncounted:
-            dialog = RenameDialog(self, edit, self._work.count, self._work.uncounted)
-            if dialog.ask() is None:
-                return
-        self._work.edit(edit)
+        touched, uncounted, note = self._work.count(edit), self._work.uncounted, self._note(edit)
+        is_safe = not (touched.masks or touched.sidecars or uncounted or note)
+        if is_safe or RenameDialog(self, edit, self._work.count, uncounted, note).ask():
+            self._work.edit(edit)
 
     def merge(self) -> None:
         """Ask which class the chosen one becomes part of, and do it."""
@@ -221,6 +220,17 @@ class ClassPanel(QWidget):
             self.choose_color(label_class)
         elif index.column() in (KEY, THRESHOLD):
             self.table.edit(index)
+
+    def _note(self, edit: ClassEdit) -> str:
+        """Say if the decoder knows the old name of a class but not the new one."""
+        info = self._annotator.engine.info
+        known = {name.casefold() for name in info.classes} if info else set()
+        if edit.name.casefold() not in known or edit.into.casefold() in known:
+            return ""
+        return (
+            f"The model's decoder knows '{edit.name}', but not '{edit.into}': its masks will come "
+            "from the CAM."
+        )
 
     def _replace(self, label_class: LabelClass) -> None:
         try:

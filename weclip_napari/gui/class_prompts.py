@@ -30,6 +30,7 @@ BACKGROUNDS = {
     f"COCO ({len(COCO_BACKGROUND)} words)": COCO_BACKGROUND,
 }
 WARNING = "color: rgb(235, 120, 115);"
+FIELD = "QPlainTextEdit { background: rgba(128, 138, 150, 77); border-radius: 2px; }"
 
 
 class Presets(QComboBox, Generic[T]):
@@ -75,6 +76,7 @@ class PromptEditor(QWidget):
         self.templates, self.backgrounds = Presets(TEMPLATES), Presets(BACKGROUNDS)
         self.template, self.words = QLineEdit(), QPlainTextEdit()
         self.words.setTabChangesFocus(True)
+        self.words.setStyleSheet(FIELD)  # napari's theme draws no field around it
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setStyleSheet(WARNING)
@@ -101,7 +103,7 @@ class PromptEditor(QWidget):
                 self._show()
 
     def _lay_out(self) -> None:
-        self.words.setFixedHeight(3 * self.fontMetrics().lineSpacing() + 14)
+        self.words.setFixedHeight(4 * self.fontMetrics().lineSpacing() + 10)
         layout = QGridLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setHorizontalSpacing(6)
