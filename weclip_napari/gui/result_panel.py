@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
     QVBoxLayout,
@@ -55,7 +56,7 @@ class ThresholdCell(QWidget):
         self.slider, self.number = LiveSlider(0, 1, 0), QLabel()
         explain(self.slider, "threshold")
         self.setStyleSheet("ThresholdCell, QLabel { background: transparent; font-size: 9pt; }")
-        self.number.setFixedWidth(30)
+        self.number.setFixedWidth(34)
         self.number.setAlignment(_RIGHT)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(4, 0, 4, 0)
@@ -240,10 +241,11 @@ def _make_table() -> QTableWidget:
     header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
     header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
     header.setSectionResizeMode(THRESHOLD, QHeaderView.ResizeMode.Fixed)
-    header.resizeSection(THRESHOLD, 104)
+    header.resizeSection(THRESHOLD, 110)
     header.setStyleSheet(SMALL)
     table.setStyleSheet(f"QTableView {{ {SMALL} }}")
-    table.setMinimumHeight(ROW_HEIGHT * 4 + 4)
+    table.setMinimumHeight(ROW_HEIGHT * 5 + 4)
+    table.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
     return table
 
 
@@ -257,4 +259,6 @@ def _swatch(color: Color) -> QIcon:
     painter.setBrush(QColor(*color))
     painter.drawEllipse(1, 1, 10, 10)
     painter.end()
-    return QIcon(picture)
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)  # the same in the chosen row, not tinted
+    return icon

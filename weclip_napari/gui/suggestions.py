@@ -56,6 +56,8 @@ class Suggestion(QWidget):
         name.setMinimumWidth(40)
         self.score = QLabel(f"{score:.3f}")
         explain(self.score, "fit")
+        self.score.setFixedWidth(44)
+        self.score.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.accept, self.reject = _tool("✓", "accept"), _tool("✗", "reject")
         self.accept.clicked.connect(self.accepted)
         self.reject.clicked.connect(self.rejected)
