@@ -198,7 +198,7 @@ def test_a_sidecar_that_cannot_be_used_is_a_problem_of_its_row(saved, content, r
     refresh_all(workspace)
     assert remedy in workspace.index.summary(1).problem
     assert workspace.index.summary(2).tags == ("Cat",)
-    assert workspace.next_unreviewed(0) == 2
+    assert workspace.index.next_unreviewed(0) == 2
     assert not workspace.index.summary(0).problem
     assert path.read_text() == content
     path.write_bytes(good)

@@ -236,20 +236,20 @@ def test_the_next_unreviewed_image(folder, workspace):
     def set_state(row, state):
         save(workspace, enter(workspace, row).mask, state=state)
 
-    assert workspace.next_unreviewed(0) == 1
-    assert workspace.next_unreviewed(2) == 0
+    assert workspace.index.next_unreviewed(0) == 1
+    assert workspace.index.next_unreviewed(2) == 0
     set_state(1, State.ACCEPTED)
-    assert workspace.next_unreviewed(0) == 2
+    assert workspace.index.next_unreviewed(0) == 2
     set_state(2, State.SKIPPED)
-    assert workspace.next_unreviewed(1) == 0
-    assert workspace.next_unreviewed(0) is None
+    assert workspace.index.next_unreviewed(1) == 0
+    assert workspace.index.next_unreviewed(0) is None
     (folder / "weclip_masks" / "index.sqlite").unlink()
     workspace.close()
     again = Workspace(folder)
     (folder / "img1.png").write_bytes(b"")
     with pytest.raises(UserError):
         again.read(0)
-    assert again.next_unreviewed(1) is None
+    assert again.index.next_unreviewed(1) is None
     again.close()
 
 
@@ -314,7 +314,7 @@ def test_renaming_a_class_reaches_files_index_and_listed_tags(folder):
     outcome = workspace.edit_classes(rename(workspace.store.classes, dog.id, "hound"))
     assert outcome.images == ["img1.png"]
     assert workspace.index.summary(0).tags == workspace.read(0).tags == ("hound",)
-    assert workspace.read(1).tags == ("hound",)
+    assert workspace.index.summary(1).tags == workspace.read(1).tags == ("hound",)
     assert not workspace.enter(early)
     workspace.close()
     again = Workspace(folder)

@@ -44,7 +44,7 @@ def read_folder(folder: Path) -> ReadFolder:
         rows = range(len(workspace.images))
         row = next((row for row in rows if workspace.name(row) == resume.image), None)
     if row is None:
-        resume, row = None, workspace.next_unreviewed(-1) or 0
+        resume, row = None, workspace.index.next_unreviewed(-1) or 0
     return ReadFolder(workspace, resume, row)
 
 

@@ -6,7 +6,9 @@ read again; they are listed as unread until then.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import threading
 from collections import Counter
 from dataclasses import replace
@@ -14,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.session.images import MASK_FOLDER
 from weclip_napari.session.index_file import INDEX_FILE, IndexFile
-from weclip_napari.session.mask_files import stamp_of
+from weclip_napari.session.mask_files import scan, stamp_of
+from weclip_napari.session.states import REVIEWED
 from weclip_napari.session.summary import Summary, dump_summary, load_summary, read_summary
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ class FolderIndex:
     images
         Its images.
     listed
-        Tags that came with the images.
+        Tags that came with the images; call `list_again` after changing them.
     files
         What lies in its mask folder.
     is_writable
@@ -84,6 +87,18 @@ class FolderIndex:
         """Count the images in each state."""
         return Counter(summary.state for summary in self._summaries)
 
+    def next_unreviewed(self, after: int) -> int | None:
+        """Give the next row that is neither accepted nor skipped, going on at the start.
+
+        Rows with a problem are left out. Rows that were not read yet are read.
+        """
+        count = len(self._images)
+        for row in ((after + offset) % count for offset in range(1, count + 1)):
+            known = self.refresh(row) if row in self._unread else self.summary(row)
+            if known.state not in REVIEWED and not known.problem and row != after:
+                return row
+        return None
+
     def unread_rows(self) -> list[int]:
         """List the rows whose files changed since the index was written: `refresh` them."""
         return sorted(self._unread.copy())
@@ -108,6 +123,12 @@ class FolderIndex:
         with self._store.lock:
             self._put(row, self._stamp(row), summary)
         self.flush()
+
+    def list_again(self) -> None:
+        """Take over changed `listed` tags, of images of which nothing is stored."""
+        for row, image in enumerate(self._images):
+            if row not in self._stored:
+                self._summaries[row] = Summary(tags=self._listed.get(image, ()))
 
     def set_problem(self, row: int, problem: str) -> None:
         """Note what is wrong with an image, until the folder is closed; empty for nothing."""
@@ -159,6 +180,25 @@ class FolderIndex:
             name = self._names[row]
             with self._writing:
                 self._pending[name] = (name, stamp, dump_summary(summary))
+
+
+def open_index(
+    store: AnnotationStore,
+    images: Sequence[Path],
+    listed: Mapping[Path, tuple[str, ...]],
+    *,
+    is_writable: bool,
+) -> FolderIndex:
+    """Open the index of a folder, and remove what a killed program left unfinished.
+
+    For the parameters see `FolderIndex`.
+    """
+    files = scan(store.folder / MASK_FOLDER)
+    if is_writable:
+        for leftover in files.leftovers:
+            with contextlib.suppress(OSError):
+                os.unlink(leftover)
+    return FolderIndex(store, images, listed, files, is_writable=is_writable)
 
 
 def _parsed(texts: Iterable[str]) -> list[Summary]:

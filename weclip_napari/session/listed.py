@@ -11,36 +11,23 @@ from weclip_napari.session.tags import read_tags
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from weclip_napari.session.class_table import ClassTable
+    from weclip_napari.session.annotation import AnnotationStore
 
 
-def listed_classes(folder: Path) -> tuple[str, ...]:
-    """Read the class names that came with a data set; line i has label id i.
-
-    Raises
-    ------
-    UserError
-        When there is such a file and it cannot be read.
-    """
-    path = folder / CLASSES
-    return read_classes(path) if path.is_file() else ()
-
-
-def listed_tags(
-    folder: Path, top: Path, images: list[Path], classes: ClassTable
+def take_over_listed(
+    folder: Path, store: AnnotationStore, images: list[Path]
 ) -> tuple[dict[Path, tuple[str, ...]], str]:
-    """Read the tags that came with the images, by the names that the classes have now.
+    """Read what came with a data set, by the names that its classes have now.
 
     Parameters
     ----------
     folder
-        Where the list of tags lies.
-    top
-        Where the images lie.
+        Where the lists lie: above the images, or where these are.
+    store
+        The annotations of the images; its class table gets the listed classes, of which line i has
+        label id i.
     images
         The images.
-    classes
-        The classes of the folder.
 
     Returns
     -------
@@ -48,10 +35,18 @@ def listed_tags(
         Tags of the images that are listed.
     str
         Why the tags are missing; empty when they are not. The images can be worked on without.
+
+    Raises
+    ------
+    UserError
+        When there is a list of classes and it cannot be read.
     """
+    names = read_classes(folder / CLASSES) if (folder / CLASSES).is_file() else ()
+    for name in store.classes.present_names(names):
+        store.ensure_class(name)
     path = folder / TAGS
     try:
-        found = match_tags(images, top, read_tags(path))[0] if path.is_file() else {}
+        found = match_tags(images, store.folder, read_tags(path))[0] if path.is_file() else {}
     except UserError as error:
         return {}, str(error)
-    return {image: classes.present_names(tags) for image, tags in found.items()}, ""
+    return {image: store.classes.present_names(tags) for image, tags in found.items()}, ""

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import threading
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +12,17 @@ from weclip_napari.errors import UserError
 from weclip_napari.session.annotation import Annotation, AnnotationStore
 from weclip_napari.session.class_journal import Outcome, apply_edit, finish_pending
 from weclip_napari.session.dataset import images_folder
-from weclip_napari.session.folder_index import FolderIndex
+from weclip_napari.session.folder_index import open_index
 from weclip_napari.session.folder_lock import FolderLock
-from weclip_napari.session.images import MASK_FOLDER, list_images, read_image
-from weclip_napari.session.listed import listed_classes, listed_tags
-from weclip_napari.session.mask_files import scan
+from weclip_napari.session.images import list_images, read_image
+from weclip_napari.session.listed import take_over_listed
 from weclip_napari.session.open_image import OpenImage, Snapshot, open_image, same_bytes
-from weclip_napari.session.states import REVIEWED, State
+from weclip_napari.session.row_writes import RowWrites
+from weclip_napari.session.states import State
 from weclip_napari.session.summary import summarise
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from numpy.typing import NDArray
@@ -68,16 +65,17 @@ class Workspace:
         self.current: OpenImage | None = None
         self.problem = ""
         self._saved: Snapshot | None = None
-        self._entering = threading.Lock()
-        self._writes: Counter[int] = Counter()
-        self._edits = 0
+        self._writes = RowWrites()
         self.lock = FolderLock(self.folder)
         self.read_only = self.lock.acquire()
         try:
             self.store = AnnotationStore(self.folder)
             outcome = self._finish_class_edits()
-            self._listed = self._read_listed(Path(folder))
-            self.index = self._open_index()
+            self._listed, problem = take_over_listed(Path(folder), self.store, self.images)
+            self.problem = f"{self.problem} {problem}".strip()
+            self.index = open_index(
+                self.store, self.images, self._listed, is_writable=not self.read_only
+            )
         except BaseException:
             self.lock.release()
             raise
@@ -100,7 +98,7 @@ class Workspace:
             pixels = read_image(path)
             size = (pixels.shape[0], pixels.shape[1])
             with self.store.lock:
-                writes = self._times_written(row)
+                writes = self._writes.count(row)
                 annotation = self._load(path, size)
         except UserError as error:
             self.index.set_problem(row, str(error))
@@ -117,16 +115,15 @@ class Workspace:
             False when its files were written since it was read: read it again. The image before
             then stays open.
         """
-        with self._entering:
-            if image.writes != self._times_written(image.row):
-                return False
-            self.current, self._saved = image, image.stored
+        if not self._writes.open(image.row, image.writes):
+            return False
+        self.current, self._saved = image, image.stored
         return True
 
     def leave(self) -> None:
         """Let go of the open image, saved or not."""
-        with self._entering:
-            self.current, self._saved = None, None
+        self._writes.close()
+        self.current, self._saved = None, None
 
     def snapshot(
         self,
@@ -161,7 +158,7 @@ class Workspace:
         """
         with self.store.lock:
             self._check_writable()
-            self._claim(snapshot.row)
+            self._writes.note(snapshot.row)
             return self._save(snapshot.row, snapshot.annotation)
 
     def note_saved(self, snapshot: Snapshot) -> None:
@@ -181,20 +178,6 @@ class Workspace:
             or self.current.provenance.revision != self._saved.revision
             or not same_bytes(mask, saved.mask)  # changed by another plugin, for example
         )
-
-    def next_unreviewed(self, after: int) -> int | None:
-        """Give the next row that is neither accepted nor skipped, going on at the start.
-
-        Rows with a problem are left out. Rows that the index has not read are read.
-        """
-        count = len(self.images)
-        rows = ((after + offset) % count for offset in range(1, count + 1))
-        unread = set(self.index.unread_rows())
-        for row in rows:
-            summary = self.index.refresh(row) if row in unread else self.index.summary(row)
-            if summary.state not in REVIEWED and not summary.problem and row != after:
-                return row
-        return None
 
     def update_unopened(
         self,
@@ -230,7 +213,7 @@ class Workspace:
             When it cannot be written.
         """
         with self.store.lock:
-            if self.read_only or not self._claim(row, even_if_open=False):
+            if self.read_only or not self._writes.note_unopened(row):
                 return False
             stored = self._load(self.images[row], (proposed.shape[0], proposed.shape[1]))
             if stored.state not in (State.TODO, State.PROPOSED) or stored.tags != tags:
@@ -260,14 +243,14 @@ class Workspace:
             When the folder can only be read, or as `apply_edit` does.
         """
         self._check_writable()
-        self._edits += 1
+        self._writes.note_all()
         try:
             outcome = apply_edit(self.store, edit, progress)
         finally:
-            self._edits += 1  # what was read meanwhile may be old
-        self._listed = {
-            image: self.store.classes.present_names(tags) for image, tags in self._listed.items()
-        }
+            self._writes.note_all()  # what was read meanwhile may be old
+        names = self.store.classes.present_names
+        self._listed.update({image: names(tags) for image, tags in self._listed.items()})
+        self.index.list_again()
         self._note_edited(outcome)
         return outcome
 
@@ -290,21 +273,9 @@ class Workspace:
         self.index.update(row, summarise(annotation))
         return path
 
-    def _claim(self, row: int, *, even_if_open: bool = True) -> bool:
-        """Note that a row is about to be written; False if it must not because it is open."""
-        with self._entering:
-            is_open = self.current is not None and self.current.row == row
-            if is_open and not even_if_open:
-                return False
-            self._writes[row] += 1
-        return True
-
     def _check_writable(self) -> None:
         if self.read_only:
             raise UserError(self.read_only)
-
-    def _times_written(self, row: int) -> int:
-        return self._writes[row] + self._edits
 
     def _finish_class_edits(self) -> Outcome:
         """Finish what a crash left of an edit of classes."""
@@ -322,22 +293,3 @@ class Workspace:
         for name, problem in outcome.problems.items():
             if name in rows:
                 self.index.set_problem(rows[name], problem)
-
-    def _read_listed(self, folder: Path) -> dict[Path, tuple[str, ...]]:
-        """Take over the classes that came with a data set, and give the tags."""
-        classes = self.store.classes
-        for name in classes.present_names(listed_classes(folder)):
-            classes.ensure(name)
-        tags, problem = listed_tags(folder, self.folder, self.images, classes)
-        self.problem = f"{self.problem} {problem}".strip()
-        return tags
-
-    def _open_index(self) -> FolderIndex:
-        files = scan(self.folder / MASK_FOLDER)
-        if not self.read_only:
-            for leftover in files.leftovers:
-                with contextlib.suppress(OSError):
-                    os.unlink(leftover)
-        return FolderIndex(
-            self.store, self.images, self._listed, files, is_writable=not self.read_only
-        )
