@@ -1,5 +1,6 @@
 """A folder being worked on."""
 
+import threading
 import time
 
 import numpy as np
@@ -303,6 +304,37 @@ def test_the_open_image_and_one_with_other_tags_get_no_proposal(workspace):
     assert not propose(workspace, 0)
     assert not propose(workspace, 1)
     assert propose(workspace, 1, tags=("cat",))
+
+
+def test_proposals_in_the_background_never_undo_the_work_of_a_person(workspace):
+    for row in range(3):
+        tag(workspace, row, "dog")
+    is_done = threading.Event()
+    written = []
+
+    def propose_all():
+        while not is_done.is_set():
+            written.extend(row for row in range(3) if propose(workspace, row))
+
+    thread = threading.Thread(target=propose_all)
+    thread.start()
+    try:
+        for row in range(3):
+            image = workspace.read(row)
+            while not workspace.enter(image):
+                image = workspace.read(row)
+            save(workspace, paint(image, 9), ("dog",))
+            written.clear()
+            time.sleep(0.03)
+            assert row not in written
+    finally:
+        is_done.set()
+        thread.join()
+    for row in range(3):
+        image = workspace.read(row)
+        assert (image.mask[0, :3] == 9).all()
+        assert image.provenance.human(image.mask)[0, :3].all()
+        assert workspace.index.summary(row).state == State.EDITED
 
 
 def test_renaming_a_class_reaches_files_index_and_listed_tags(folder):
