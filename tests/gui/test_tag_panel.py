@@ -1,9 +1,11 @@
 """Tags as chips: typed, scored, taken away, suggested, rejected."""
 
 import pytest
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel
 
+from weclip_napari.gui.annotator import Annotator
 from weclip_napari.gui.numbers import percent
 from weclip_napari.gui.tag_panel import TagPanel
 
@@ -182,3 +184,21 @@ def test_a_narrow_panel_wraps_its_chips_and_elides_long_names(panel, annotator, 
     assert all(chip.geometry().right() < 350 for chip in panel.chips.chips)
     long = panel.chips.chips[-1].findChildren(QLabel)
     assert any(label.text().endswith("…") and label.toolTip() == "x" * 100 for label in long)
+
+
+def test_nothing_can_be_changed_in_a_folder_that_is_open_elsewhere(annotator, engine, qtbot):
+    annotator.type_tags(("apple",))
+    annotator.reject_tag("fish")
+    assert annotator.save_now()
+    second = Annotator(ViewerModel(), engine)
+    panel = TagPanel(second)
+    qtbot.addWidget(panel)
+    panel.show()
+    with qtbot.waitSignal(second.image_opened, timeout=TIMEOUT):
+        second.open_folder(annotator.workspace.folder)
+    assert _shown(panel) == ["apple", "-fish"]
+    assert not any(chip.cross.isVisible() for chip in panel.chips.chips)
+    assert not panel.entry.isEnabled()
+    assert not panel.suggest_button.isEnabled()
+    second.jobs.cancel()
+    second.close()

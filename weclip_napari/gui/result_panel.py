@@ -203,6 +203,7 @@ class ResultPanel(QWidget):
             found = workspace.store.classes.find(result.tag) if workspace else None
             if found is not None:
                 self.threshold(result.tag).show_number(found.threshold)
+            self.threshold(result.tag).setEnabled(not self._annotator.is_read_only)
 
     def _choose_row(self) -> None:
         row = self.table.currentRow()

@@ -57,6 +57,9 @@ class StatusPanel(QWidget):
         for label in (self.reason, self.message, self.model):
             layout.addWidget(label)
         self.model.setStyleSheet("font-size: 9pt; color: rgb(144, 150, 160)")
+        policy = self.message.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)  # so that the panels above seldom move
+        self.message.setSizePolicy(policy)
         self.reason.setStyleSheet(f"color: {PROBLEM_COLOR}")
         annotator.image_opened.connect(lambda _: self._show_image())
         annotator.save_state_changed.connect(self._show_saved)

@@ -12,7 +12,7 @@ from weclip_napari.gui.tooltips import explain
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-SHOWN = 5
+SHOWN = 4
 STYLE = """
 Suggestion { background: rgba(128, 138, 150, 40); border-radius: 3px; }
 Suggestion QLabel { font-size: 9pt; background: transparent; }

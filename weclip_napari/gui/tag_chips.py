@@ -144,13 +144,17 @@ class TagChips(QWidget):
         self._layout.setHorizontalSpacing(4)
         self._layout.setVerticalSpacing(4)
 
-    def show_chips(self, chips: Sequence[Chip]) -> None:
-        """Show these chips; those that are there already stay the same widgets."""
+    def show_chips(self, chips: Sequence[Chip], *, is_fixed: bool = False) -> None:
+        """Show these chips, without crosses where the tags are fixed.
+
+        Those that are there already stay the same widgets.
+        """
         shown = [(chip.tag, chip.is_rejected) for chip in self.chips]
         if shown != [(chip.tag, chip.is_rejected) for chip in chips]:
             self._rebuild(chips)
         for widget, chip in zip(self.chips, chips, strict=True):
             widget.update_to(chip)
+            widget.cross.setVisible(not is_fixed)
         self.show_chosen(self._chosen)
 
     def show_chosen(self, tag: str | None) -> None:

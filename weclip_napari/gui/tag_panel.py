@@ -161,6 +161,8 @@ class TagPanel(QWidget):
     def _show_image(self, row: int) -> None:
         self.entry.set_tags(())
         self.suggestions.clear()
+        for widget in (self.entry, self.suggest_button):
+            widget.setEnabled(not self._annotator.is_read_only)
         self.update_known()
         self._show_tags()
 
@@ -184,7 +186,7 @@ class TagPanel(QWidget):
             found = classes.find(tag) if classes else None
             chips.append(Chip(tag, False, found.color if found else None, scores.get(tag)))
         chips += [Chip(tag, is_rejected=True) for tag in annotator.negative_tags]
-        self.chips.show_chips(chips)
+        self.chips.show_chips(chips, is_fixed=annotator.is_read_only)
         self.suggestions.drop((*self._finished, *annotator.negative_tags))
 
     def _show_busy(self, is_busy: bool) -> None:
