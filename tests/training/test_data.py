@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from weclip_training.augment import UNKNOWN
 from weclip_training.config import DataConfig
-from weclip_training.data import TrainImage, open_data
+from weclip_training.data import ListedImage, open_data
 
 from weclip_napari.errors import UserError
 from weclip_napari.scenes import CLASSES, write_scenes
@@ -73,10 +73,10 @@ def test_held_out_images_need_the_same_classes(scenes, tmp_path):
 def test_a_mask_that_does_not_fit_is_refused(image, tmp_path, drawn, reason):
     write_mask(tmp_path / "m.png", drawn.astype(np.uint8))
     with pytest.raises(UserError, match=reason) as caught:
-        TrainImage(image, (), tmp_path / "m.png").read_target(SIZE, 3)
+        ListedImage(image, (), tmp_path / "m.png").read_target(SIZE, 3)
     assert "m.png" in str(caught.value)
 
 
 def test_ignored_pixels_stay_ignored(image, tmp_path):
     write_mask(tmp_path / "m.png", np.full(SIZE, 255, np.uint8))
-    assert (TrainImage(image, (), tmp_path / "m.png").read_target(SIZE, 3) == 255).all()
+    assert (ListedImage(image, (), tmp_path / "m.png").read_target(SIZE, 3) == 255).all()

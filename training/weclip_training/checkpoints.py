@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from weclip_napari.core.storage import DECODER, save_model, write_tensors
+from weclip_napari.core.checkpoint import is_fetchable
+from weclip_napari.core.storage import DECODER, read_manifest, save_model, write_tensors
 from weclip_napari.core.weights import load_state, read_state
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_text_atomically
@@ -95,7 +96,7 @@ def save_checkpoint(
     path = folder / f"step-{step:06d}"
     temporary = folder / f".{path.name}.{uuid.uuid4().hex}"
     try:
-        save_model(temporary, model, half=False)
+        save_model(temporary, model, clip=not is_fetchable(model.config), half=False)
         write_tensors(temporary / OPTIMIZER, _moments(optimizer), None, half=False)
         write_text_atomically(temporary / STATE, json.dumps(state, indent=1) + "\n")
         if path.exists():
@@ -141,6 +142,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
         raise UserError(
             f"{file} cannot be read ({error}). Delete {path} to go on from the one before."
         ) from error
+
+
+def classes_of(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return what the decoder of a checkpoint knows."""
+    manifest = read_manifest(checkpoint.path)
+    return manifest.decoder.classes if manifest.decoder else ()
 
 
 def restore(checkpoint: Checkpoint, decoder: WeclipDecoder, optimizer: Optimizer) -> None:

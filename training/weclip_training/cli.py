@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,13 @@ from weclip_napari.errors import UserError
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from weclip_training.engine import TrainStep
 
 PUBLISHED_CROP = 320
 PUBLISHED_SCALES = (0.5, 2.0)
+RETRAIN_STEPS = 200
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -39,10 +40,45 @@ def build_parser() -> argparse.ArgumentParser:
         _add_data(command)
         _add_model(command)
         _add_fit(command)
+    _add_retrain(commands)
     again = commands.add_parser("resume", help="go on with a run, or start it from a config.json")
     again.add_argument("run", type=Path, help="folder of the run")
     again.set_defaults(configure=_configured)
+    for command in (*commands.choices.values(),):
+        command.add_argument(
+            "--events", action="store_true", help="print every step as a line of JSON"
+        )
     return parser
+
+
+def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "retrain", help="go on with a model from what was corrected and tagged in the annotator"
+    )
+    parser.add_argument("data", help="a folder of the annotator")
+    parser.add_argument("--run", help="folder of the run; by default a new one beside the masks")
+    parser.add_argument("--reviewed-only", action="store_true", help="leave tagged images out")
+    parser.add_argument("--model", default="embedded", help="what to go on with")
+    parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")
+    parser.add_argument("--device", metavar="NAME", help="default: a GPU if any")
+    parser.add_argument("--steps", type=at_least(1), default=RETRAIN_STEPS)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.set_defaults(configure=_configure_retraining)
+
+
+def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
+    from weclip_training.retrain import new_run, retrain_config
+
+    return retrain_config(
+        args.data,
+        args.run or new_run(args.data),
+        model=args.model,
+        weights=args.weights,
+        device=args.device,
+        selection="reviewed" if args.reviewed_only else "all",
+        steps=args.steps,
+        seed=args.seed,
+    )
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -146,7 +182,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     try:
-        _train(args.configure(args))
+        _train(args.configure(args), print_events=args.events)
     except UserError as error:
         say(f"error: {error}")
         return 2
@@ -156,30 +192,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _train(config: TrainConfig) -> None:
+def _train(config: TrainConfig, *, print_events: bool) -> None:
     from accelerate import PartialState
-    from tqdm import tqdm
 
     from weclip_training.recording import record
+    from weclip_training.retrain import retrain
     from weclip_training.runs import train
 
-    events = train(config)
-    is_first = PartialState(cpu=config.device == "cpu").is_main_process
-    if not is_first:  # the first process writes and speaks for all
-        for _ in events:
+    if not PartialState(cpu=config.device == "cpu").is_main_process:
+        for _ in train(config):  # the first process writes and speaks for all
             pass
         return
-    with tqdm(total=config.fit.steps, unit="step", file=sys.stderr) as bar:
-        for event in record(config, events):
+    events = retrain(config) if config.supervision == "mixed" else record(config, train(config))
+    if print_events:
+        for event in events:
+            print(json.dumps(asdict(event), default=str), flush=True)
+    else:
+        _show(events, config.fit.steps)
+        say(f"'{config.run}' is done; see report.md there")
+
+
+def _show(events: Iterable[TrainStep], steps: int) -> None:
+    from tqdm import tqdm
+
+    with tqdm(total=steps, unit="step", file=sys.stderr) as bar:
+        for event in events:
             bar.update(event.step - bar.n)
             bar.set_postfix(loss=f"{event.total:.3f}", refresh=False)
-            _tell(event)
-    say(f"'{config.run}' is done; see report.md there")
-
-
-def _tell(event: TrainStep) -> None:
-    for problem in event.problems:
-        say(f"left out: {problem}")
-    if event.metrics:
-        scores = "  ".join(f"{name} {value:.1f}" for name, value in event.metrics.items())
-        say(f"step {event.step}, held-out mIoU %: {scores}")
+            for problem in event.problems:
+                say(f"note: {problem}")
+            if event.metrics:
+                scores = "  ".join(f"{name} {value:.1f}" for name, value in event.metrics.items())
+                say(f"step {event.step}, held-out mIoU %: {scores}")

@@ -8,7 +8,8 @@ from typing import Any, Literal, Self, get_args
 from weclip_napari.core.config import JsonConfig
 from weclip_napari.errors import UserError
 
-Supervision = Literal["weak", "full"]
+Supervision = Literal["weak", "full", "mixed"]
+Selection = Literal["reviewed", "all"]
 AffinityTarget = Literal["label", "prediction", "both"]
 Precision = Literal["no", "fp16", "bf16"]
 
@@ -79,7 +80,7 @@ class DataConfig(JsonConfig):
     Attributes
     ----------
     root : str
-        A data set folder, or a tree in the style of PASCAL VOC.
+        A data set folder, a tree in the style of PASCAL VOC, or a folder of the annotator.
     split, held_out_split : str or None
         Parts of such a tree to train on and to score on; None is all of it.
     held_out : str or None
@@ -87,6 +88,8 @@ class DataConfig(JsonConfig):
         which is then looked up in `root`.
     classes : tuple of str
         What the label ids of the masks mean, where no ``classes.txt`` says so.
+    selection : {"reviewed", "all"}
+        Of an annotated folder: accepted and corrected images, or those with tags alone as well.
     """
 
     root: str
@@ -94,6 +97,11 @@ class DataConfig(JsonConfig):
     held_out: str | None = None
     held_out_split: str | None = None
     classes: tuple[str, ...] = ()
+    selection: Selection = "all"
+
+    def __post_init__(self) -> None:
+        """Refuse values that cannot work."""
+        _require(self.selection in get_args(Selection), f"{self.selection=}")
 
 
 @dataclass(frozen=True)
@@ -136,14 +144,15 @@ class TrainConfig(JsonConfig):
     data : DataConfig
         The images.
     model : str
-        Whose backbone and settings to use; as for
+        Whose backbone and settings to use, and with "mixed" whose decoder to go on with; as for
         :func:`~weclip_napari.core.checkpoint.load_model`.
     weights : str or None
         File of the backbone's weights.
     device : str or None
         As for :func:`~weclip_napari.core.device.pick_device`.
-    supervision : {"weak", "full"}
-        From tags alone, or from the masks (supplement, section 3).
+    supervision : {"weak", "full", "mixed"}
+        From tags alone; from the masks (supplement, section 3); or from a folder of the
+        annotator, people's pixels and tags together.
     first_layer : int or None
         First block N0 that the decoder reads (supplement, table 2); None is the model's own, or 1.
     width : int or None

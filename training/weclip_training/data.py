@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -28,28 +28,24 @@ if TYPE_CHECKING:
     from weclip_training.config import DataConfig, Supervision
 
 
-@dataclass(frozen=True)
-class TrainImage:
-    """One image to train on; its files are opened when they are asked for.
+class TrainImage(Protocol):
+    """One image to train on; its files are opened when they are asked for."""
 
-    Attributes
-    ----------
-    path : Path
-        The image.
-    tags : tuple of str
-        Classes that it shows; not needed where every pixel is known.
-    mask : Path or None
-        Its pixels' labels; None where only the tags are known.
-    """
+    @property
+    def path(self) -> Path:
+        """The image file."""
 
-    path: Path
-    tags: tuple[str, ...]
-    mask: Path | None = None
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Classes that it shows; not needed where every pixel is known."""
 
     @property
     def is_complete(self) -> bool:
         """Whether every pixel is known, so that no pseudo label is needed."""
-        return self.mask is not None
+
+    @property
+    def has_target(self) -> bool:
+        """Whether any pixel may be known."""
 
     def read_target(self, size: tuple[int, int], classes: int) -> NDArray[np.int16]:
         """Read what is known of the labels.
@@ -69,8 +65,30 @@ class TrainImage:
         Raises
         ------
         UserError
-            When the mask cannot be read, has another size, or holds other label ids.
+            When the labels cannot be read, have another size, or hold other label ids.
         """
+
+
+@dataclass(frozen=True)
+class ListedImage:
+    """An image of a data set: tags alone, or the mask of all its pixels; see `TrainImage`."""
+
+    path: Path
+    tags: tuple[str, ...]
+    mask: Path | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every pixel is known."""
+        return self.mask is not None
+
+    @property
+    def has_target(self) -> bool:
+        """Whether any pixel is known."""
+        return self.mask is not None
+
+    def read_target(self, size: tuple[int, int], classes: int) -> NDArray[np.int16]:
+        """Read the mask; see `TrainImage.read_target`."""
         if self.mask is None:
             return np.full(size, UNKNOWN, np.int16)
         mask = read_mask(self.mask)
@@ -128,11 +146,11 @@ class ExampleImages(Sequence[TrainImage]):
         """Count the images."""
         return len(self._examples)
 
-    def __getitem__(self, index: int) -> TrainImage:  # type: ignore[override]
+    def __getitem__(self, index: int) -> ListedImage:  # type: ignore[override]
         """Give one image."""
         example = self._examples[index]
         mask = example.mask if self._is_full else None
-        return TrainImage(example.image, example.tags, mask)
+        return ListedImage(example.image, example.tags, mask)
 
 
 def open_data(config: DataConfig, supervision: Supervision) -> TrainData:

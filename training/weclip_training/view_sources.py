@@ -122,7 +122,7 @@ class KeptViews:
         image = self.images[index]
         way = _Way(float(rng.choice(self.config.scales)), self.config.flip and rng.random() > 0.5)
         view = self._encoded(image, way)
-        if image.mask is None:
+        if not image.has_target:
             return view
         target = image.read_target(view.image_size, self.builder.classes)
         return self.builder.with_target(view, target[:, ::-1] if way.is_mirrored else target)

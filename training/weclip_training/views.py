@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from weclip_napari.core.backbone import FrozenClip
-    from weclip_napari.core.config import DecoderConfig
+    from weclip_napari.core.config import DecoderConfig, WeclipConfig
 
 
 VIEW_VERSION = 1
@@ -88,13 +88,19 @@ class ViewBuilder:
         Which blocks are tapped, and which label id each class has.
     prompts : mapping
         Class name -> prompt words; a class without an entry is its own prompt.
+    config : WeclipConfig, optional
+        Prompt, background words and refinement, where they are not the backbone's own.
     """
 
     def __init__(
-        self, backbone: FrozenClip, decoder: DecoderConfig, prompts: Mapping[str, Sequence[str]]
+        self,
+        backbone: FrozenClip,
+        decoder: DecoderConfig,
+        prompts: Mapping[str, Sequence[str]],
+        config: WeclipConfig | None = None,
     ) -> None:
         self._backbone = backbone
-        self._config = backbone.config
+        self._config = config or backbone.config
         self._decoder = decoder
         bank = PromptBank(backbone, self._config.template)
         self._background = bank.embed(self._config.background_words)

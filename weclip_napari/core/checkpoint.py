@@ -136,7 +136,7 @@ def _in_user_folder(name: str) -> list[Path]:
 def _load_folder(folder: Path, name: str, request: _Request) -> WeclipModel:
     manifest = read_manifest(folder)
     stored = folder / CLIP
-    if request.weights is None and (stored.is_file() or not _is_published(manifest.config)):
+    if request.weights is None and (stored.is_file() or not is_fetchable(manifest.config)):
         request = request._replace(weights=stored)
     return _assemble(manifest, folder / DECODER if manifest.decoder else None, name, request)
 
@@ -145,7 +145,7 @@ def _load_file(path: Path, request: _Request) -> WeclipModel:
     state = None if read_header(path) else read_state(path)
     if state is None or is_published(state):
         manifest = read_manifest(path)
-        if request.weights is None and not _is_published(manifest.config):
+        if request.weights is None and not is_fetchable(manifest.config):
             raise UserError(
                 f"{path} was trained on {_label(manifest.config)}, whose weights open_clip does "
                 "not publish. Name a file with them as well (--weights)."
@@ -193,7 +193,8 @@ def _published_weights(config: WeclipConfig, request: _Request) -> Path:
     raise UserError(f"{instructions(source)} Or allow the download (--download).")
 
 
-def _is_published(config: WeclipConfig) -> bool:
+def is_fetchable(config: WeclipConfig) -> bool:
+    """Whether open_clip publishes the backbone's weights, so that no checkpoint needs them."""
     return bool(open_clip.get_pretrained_cfg(config.backbone, config.pretrained))
 
 

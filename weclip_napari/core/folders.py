@@ -24,3 +24,8 @@ def checkpoints_folder() -> Path:
 def features_folder() -> Path:
     """Return the folder in which features of images are kept; it may be deleted at any time."""
     return user_folder() / "cache" / "features"
+
+
+def views_folder() -> Path:
+    """Return the folder in which training keeps what it encoded; it may be deleted."""
+    return user_folder() / "cache" / "views"

@@ -1,0 +1,141 @@
+"""Retraining from what was corrected and tagged in the annotator."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from weclip_training.checkpoints import last_checkpoint
+from weclip_training.cli import main
+from weclip_training.retrain import RESULT, retrain, retrain_config
+
+from weclip_napari.core.checkpoint import load_model, random_model, save_model
+from weclip_napari.errors import UserError
+from weclip_napari.session.annotation import Annotation, AnnotationStore
+from weclip_napari.session.images import write_image
+from weclip_napari.session.states import State
+
+SIZE = (40, 48)
+COUNT = 10
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("WECLIP_NAPARI_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A model that knows "red" and "old", but not "blue"."""
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    model = random_model(classes=("red", "old"))
+    config = replace(model.config, input_long_side=6 * model.backbone.patch, par_iterations=2)
+    save_model(folder, replace(model, config=config))
+    return str(folder)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six accepted images, one corrected in part, three with tags only; one class never shown."""
+    images = tmp_path / "photos"
+    images.mkdir()
+    store = AnnotationStore(images)
+    for name in ("never", "red", "blue"):
+        store.ensure_class(name)
+    ids = {name: store.classes.find(name).id for name in ("red", "blue")}
+    for number in range(COUNT):
+        name = ("red", "blue")[number % 2]
+        shown = np.zeros(SIZE, bool)
+        shown[:, (number // 2 % 2) * 24 :][:, :24] = True
+        picture = np.random.default_rng(number).integers(0, 60, (*SIZE, 3))
+        picture[..., 0 if name == "red" else 2] += 150 * shown
+        path = images / f"{number}.png"
+        write_image(path, picture.astype(np.uint8))
+        mask = np.where(shown, ids[name], 0).astype(np.uint8)
+        state = State.ACCEPTED if number < 6 else State.EDITED if number == 6 else State.TODO
+        mask = mask if number < 7 else np.zeros_like(mask)
+        human = (mask > 0) & (np.arange(SIZE[0])[:, None] < 20)
+        store.save(path, Annotation(mask, human, (name,), (), state))
+    return images
+
+
+@pytest.fixture
+def config(folder, base, tmp_path):
+    return retrain_config(folder, tmp_path / "run", model=base, steps=8, device="cpu")
+
+
+def test_a_retraining_extends_the_model_and_says_what_it_brought(config, tmp_path):
+    config = replace(config, fit=replace(config.fit, steps=80, rate=1e-2))
+    events = list(retrain(config))
+    assert "'never' has no example" in events[0].problems[0]
+    model = load_model(str(last_checkpoint(config.run).path), "cpu")
+    assert model.decoder.config.classes == ("red", "old", "blue")
+    result = json.loads((tmp_path / "run" / RESULT).read_text())
+    assert result["images"] >= 1
+    assert set(result["before"]) == {"background", "red", "old", "blue"}
+    assert result["before"]["old"] is None
+    assert result["mean_after"] > result["mean_before"] + 5
+
+
+def test_it_starts_from_the_model_as_it_is(config, base):
+    config = replace(config, fit=replace(config.fit, rate=1e-12))
+    list(retrain(config))
+    before = load_model(base, "cpu").decoder.state_dict()
+    after = load_model(str(last_checkpoint(config.run).path), "cpu").decoder.state_dict()
+    for name, value in before.items():
+        kept = after[name][: len(value)]
+        np.testing.assert_allclose(kept.numpy(), value.numpy(), atol=1e-5, err_msg=name)
+
+
+def test_a_model_without_a_decoder_gets_one_for_the_folder(config, tmp_path):
+    model = random_model(classes=())
+    settings = replace(model.config, input_long_side=6 * model.backbone.patch, par_iterations=2)
+    save_model(tmp_path / "clip", replace(model, config=settings))
+    list(retrain(replace(config, model=str(tmp_path / "clip"), width=16)))
+    trained = load_model(str(last_checkpoint(config.run).path), "cpu")
+    assert trained.decoder.config.classes == ("red", "blue")
+
+
+def test_it_goes_on_although_a_class_came_meanwhile(config, folder, tmp_path):
+    events = retrain(replace(config, checkpoint_every=2))
+    for _ in range(3):
+        next(events)
+    events.close()
+    store = AnnotationStore(folder)
+    store.ensure_class("new")
+    for number in (7, 8):
+        store.save(
+            folder / f"{number}.png",
+            Annotation(np.zeros(SIZE, np.uint8), np.zeros(SIZE, bool), ("new",)),
+        )
+    rest = list(retrain(replace(config, checkpoint_every=2)))
+    assert [event.step for event in rest] == [3, 4, 5, 6, 7, 8]
+    trained = load_model(str(last_checkpoint(config.run).path), "cpu")
+    assert trained.decoder.config.classes == ("red", "old", "blue")
+
+
+def test_the_annotations_are_left_as_they_are(config, folder):
+    masks = folder / "weclip_masks"
+    before = {path.name: path.read_bytes() for path in masks.iterdir() if path.suffix != ".sqlite"}
+    list(retrain(config))
+    after = {path.name: path.read_bytes() for path in masks.iterdir() if path.suffix != ".sqlite"}
+    assert after == before
+
+
+def test_nothing_accepted_is_told(config, folder):
+    for path in (folder / "weclip_masks").glob("*.png.json"):
+        path.unlink()
+    for path in (folder / "weclip_masks").glob("*.png.png"):
+        path.unlink()
+    with pytest.raises(UserError, match="Accept at least two"):
+        list(retrain(config))
+
+
+def test_the_command_line_prints_events_and_leaves_its_run_beside_the_masks(folder, base, capsys):
+    options = ["--model", base, "--device", "cpu", "--steps", "2", "--reviewed-only", "--events"]
+    assert main(["retrain", str(folder), *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [1, 2]
+    (run,) = (folder / "weclip_masks" / "runs").iterdir()
+    assert (run / RESULT).exists()
+    assert json.loads((run / "config.json").read_text())["data"]["selection"] == "reviewed"
