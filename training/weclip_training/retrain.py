@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from weclip_napari.core.storage import DECODER, load_decoder
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_text_atomically
-from weclip_napari.session.dataset import images_folder
-from weclip_napari.session.images import MASK_FOLDER
+from weclip_napari.session.folder_models import runs_folder
 from weclip_training.checkpoints import last_checkpoint
 from weclip_training.comparison import compare
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
@@ -30,13 +29,12 @@ if TYPE_CHECKING:
 BATCH = 8
 RATE = 1e-3
 RESULT = "result.json"
-RUNS = "runs"
 
 
 def new_run(folder: str | Path) -> Path:
     """Name a run folder beside the masks, after the present moment."""
     moment = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S-%f")
-    return images_folder(folder) / MASK_FOLDER / RUNS / moment
+    return runs_folder(folder) / moment
 
 
 def retrain_config(
