@@ -72,6 +72,18 @@ def test_strokes_that_are_not_saved_yet_follow_too(drawn, qtbot):
     assert stored(drawn).state is State.EDITED
 
 
+def test_nothing_typed_or_drawn_meanwhile_brings_the_old_class_back(drawn, qtbot):
+    with qtbot.waitSignal(drawn.image_opened, timeout=TIMEOUT):
+        drawn.class_work.edit(merge(drawn.workspace.store.classes, 1, 2))
+        drawn.type_tags(("apple", "fish"))
+        drawn.layers.mask.mask[:] = 1
+        drawn.autosave()
+    qtbot.waitUntil(lambda: drawn.is_idle, timeout=TIMEOUT)
+    assert drawn.tags == stored(drawn).tags == ("star",)
+    assert 1 not in stored(drawn).mask
+    assert 1 not in drawn.layers.mask.mask
+
+
 def test_nothing_is_edited_when_the_open_image_cannot_be_saved(drawn, qtbot, monkeypatch):
     def fail(snapshot):
         raise OSError("disk full")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
     QDialogButtonBox,
     QLabel,
-    QProgressDialog,
+    QProgressBar,
     QRadioButton,
     QVBoxLayout,
     QWidget,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     Count = Callable[[ClassEdit], Touched]
 
 WIDTH = 380
+PATIENCE_MS = 400
 
 
 class EditDialog(QDialog):
@@ -159,23 +160,34 @@ class DeleteDialog(EditDialog):
         return delete(self._classes, self._label_class.id, fill)
 
 
-class EditProgress(QProgressDialog):
-    """Shows how far an edit is; it goes when the edit is done, and not before."""
+class EditProgress(QDialog):
+    """Shows how far an edit is, unless it is soon done; it goes then, and not before."""
 
     def __init__(self, parent: QWidget | None) -> None:
-        super().__init__("Changing saved files…", "", 0, 0, parent)
+        super().__init__(parent)
         self.setWindowTitle("Classes")
-        self.setWindowModality(Qt.WindowModality.ApplicationModal)
-        self.setCancelButton(None)
-        self.setAutoClose(False)
-        self.setAutoReset(False)
-        self.setMinimumDuration(0)
+        self.setModal(True)
+        self.setMinimumWidth(WIDTH)
+        self.text, self.bar = QLabel("Changing saved files…"), QProgressBar()
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.text)
+        layout.addWidget(self.bar)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self.show)
+        self._timer.start(PATIENCE_MS)
 
     def show_progress(self, done: int, of: int) -> None:
         """Show how many files are done."""
-        self.setMaximum(of)
-        self.setValue(done)
-        self.setLabelText(f"Changing saved files: {done} of {of}")
+        self.bar.setMaximum(of)
+        self.bar.setValue(done)
+        self.text.setText(f"Changing saved files: {done} of {of}")
+
+    def finish(self) -> None:
+        """Go."""
+        self._timer.stop()
+        self.hide()
+        self.deleteLater()
 
     def reject(self) -> None:
         """Stay when Esc is pressed: the files are being changed whatever is shown."""

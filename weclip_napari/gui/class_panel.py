@@ -244,13 +244,12 @@ class ClassPanel(QWidget):
             self._work.changed()
 
     def _show_editing(self, is_editing: bool) -> None:
-        """Let the user wait while saved files are changed: strokes would be of the old classes."""
+        """Let the user wait while saved files are changed."""
+        self.setEnabled(not is_editing)
         if is_editing:
-            self._progress = EditProgress(self)
+            self._progress = EditProgress(self.window())
             self._work.progress.connect(self._progress.show_progress)
-            self._progress.show()
         elif self._progress is not None:
             self._work.progress.disconnect(self._progress.show_progress)
-            self._progress.hide()
-            self._progress.deleteLater()
+            self._progress.finish()
             self._progress = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,16 @@ from weclip_napari.session.class_table import KEYS
 from weclip_napari.session.file_errors import not_saved
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from weclip_napari.gui.annotator import Annotator
     from weclip_napari.session.annotation import AnnotationStore
     from weclip_napari.session.class_edits import ClassEdit
     from weclip_napari.session.class_journal import Outcome
     from weclip_napari.session.class_table import ClassTable, LabelClass
-    from weclip_napari.session.workspace import Workspace
 
 STORE_MS = 1000
+PROGRESS_SECONDS = 0.05
 MODIFIER = "Alt"
 
 
@@ -143,10 +146,11 @@ class ClassWork(QObject):
         elif annotator.saver.is_writing or annotator.is_dirty:
             annotator.saver.save(lambda: self._edit_once_saved(edit), self._give_up)
         else:
-            work = partial(workspace.edit_classes, edit, self.progress.emit)
-            annotator.files.run(work, partial(self._on_edited, workspace, edit), self._on_failed)
+            workspace.leave()  # so that nothing of the old classes is saved from here on
+            work = partial(workspace.edit_classes, edit, _now_and_then(self.progress.emit))
+            annotator.files.run(work, partial(self._on_edited, edit), self._on_failed)
 
-    def _on_edited(self, workspace: Workspace, edit: ClassEdit, outcome: Outcome) -> None:
+    def _on_edited(self, edit: ClassEdit, outcome: Outcome) -> None:
         masks, sidecars = f"{outcome.masks} masks", f"{outcome.sidecars} sidecars"
         self._annotator.noted.emit(f"{edit}: {masks} and {sidecars} were changed.")
         for problem in list(outcome.problems.values())[:1]:
@@ -163,7 +167,7 @@ class ClassWork(QObject):
     def _finish(self) -> None:
         """Show the open image as its files are now; what was undoable is of the old classes."""
         self.editing_changed.emit(False)
-        self._annotator.refresh_classes()
+        self._annotator.classes_changed.emit()
         self._annotator.rows_changed.emit()
         self._annotator.navigator.reopen()
 
@@ -178,6 +182,19 @@ class ClassWork(QObject):
             work = partial(_write, self._unstored)
             self._unstored = None
             self._annotator.files.run(work, lambda _: None, self._annotator.failed.emit)
+
+
+def _now_and_then(progress: Callable[[int, int], None]) -> Callable[[int, int], None]:
+    """Pass on progress as often as it can be seen, and when all is done."""
+    last = 0.0
+
+    def pass_on(done: int, of: int) -> None:
+        nonlocal last
+        if done == of or time.monotonic() - last > PROGRESS_SECONDS:
+            last = time.monotonic()
+            progress(done, of)
+
+    return pass_on
 
 
 def _write(store: AnnotationStore) -> None:
