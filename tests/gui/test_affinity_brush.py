@@ -161,7 +161,7 @@ def test_the_slider_leaves_a_selection_alone_once_something_else_was_done(annota
 
 def test_the_preview_follows_the_mouse_and_goes_at_release(annotator, panel, mouse):
     preview = panel.brush.preview.layer
-    assert preview in annotator.viewport._viewer.layers
+    assert annotator.viewport.holds(preview)
     mouse.move(40, 24)
     assert preview.visible
     assert preview.data.shape == GRID
@@ -222,7 +222,7 @@ def test_it_takes_the_place_of_napari_tools_and_gives_way_to_them(annotator, pan
     assert layer.mode == "pan_zoom"
     panel.toggle_affinity_brush()
     assert layer.mouse_pan
-    assert panel.brush.preview.layer not in annotator.viewport._viewer.layers
+    assert not panel.brush.preview.layer.visible
 
 
 def test_it_stays_in_use_on_the_next_image(annotator, panel, mouse, qtbot):

@@ -77,14 +77,20 @@ def test_the_next_image_is_drawn_on_like_the_one_before(panel, annotator, qtbot,
     click("mode_paint")
     panel.brush_size.setValue(17)
     _layer(annotator).selected_label = 2
-    first = _layer(annotator)
     _open(annotator, qtbot, 2)
-    assert _layer(annotator) is not first
     assert _layer(annotator).mode == "paint"
     assert _layer(annotator).brush_size == 17
     assert _layer(annotator).selected_label == 2
-    first.brush_size = 99
-    assert panel.brush_size.value() == 17
+    assert panel.modes["paint"].isChecked()
+
+
+def test_the_tools_come_back_after_an_image_that_cannot_be_read(panel, annotator, qtbot, click):
+    click("mode_erase")
+    panel.brush_size.setValue(17)
+    _open(annotator, qtbot, 1)
+    _open(annotator, qtbot, 2)
+    assert _layer(annotator).mode == "erase"
+    assert _layer(annotator).brush_size == 17
 
 
 def test_an_image_that_cannot_be_read_leaves_nothing_to_draw_on(panel, annotator, qtbot, click):

@@ -56,6 +56,7 @@ class AffinityBrush(QObject):
         self._layer: Labels | None = None
         self.preview = SelectionPreview()
         self._scribble: Scribble | None = None
+        self._hovered: Scribble | None = None  # what the preview shows without a button down
         self._painted: tuple[int, int] | None = None  # revision and label of the last selection
         drawing.layer_changed.connect(self._on_layer_changed)
 
@@ -73,7 +74,6 @@ class AffinityBrush(QObject):
             self._attach()
         elif self._is_on and not is_on:
             self._detach()
-            self._annotator.layers.hide_selection()
         self._is_on = is_on
         self.toggled.emit(is_on)
 
@@ -105,7 +105,7 @@ class AffinityBrush(QObject):
     def _detach(self) -> None:
         layer, self._layer = self._layer, None
         self._scribble = self._painted = None
-        self.preview.hide()
+        self._hide_preview()
         if layer is None:
             return
         layer.events.mode.disconnect(self._on_mode)
@@ -132,11 +132,14 @@ class AffinityBrush(QObject):
         position = self._pixel(event)
         if self._is_scribbling:
             return
-        self.preview.hide()
-        if position is not None:
-            scribble = Scribble(self._drawing_size())
-            if self._touch(scribble, *position):
-                self._show_preview(scribble)
+        if position is None:
+            self._hide_preview()
+        elif self._hovered is None or not self._hovered.holds(*position):
+            self._hovered = Scribble(self._drawing_size())
+            if self._touch(self._hovered, *position):
+                self._show_preview(self._hovered)
+            else:
+                self._hide_preview()
 
     def _on_drag(self, layer: Labels, event: Any) -> Iterator[None]:
         position = self._pixel(event)
@@ -151,7 +154,7 @@ class AffinityBrush(QObject):
             self._scribble_to(last, position)
             yield
         self._is_scribbling = False
-        self.preview.hide()
+        self._hide_preview()
         self._paint(self._drawing.label)
 
     def _scribble_to(self, start: tuple[int, int], end: tuple[int, int]) -> None:
@@ -187,6 +190,10 @@ class AffinityBrush(QObject):
         color = layer.colormap.map(layer.selected_label)
         seen = color[:3] if color[3] else (1.0, 1.0, 1.0)  # background has no colour
         self.preview.show(affinity, scribble.size, self._threshold, [float(c) for c in seen])
+
+    def _hide_preview(self) -> None:
+        self._hovered = None
+        self.preview.hide()
 
     def _paint_again(self) -> None:
         """Paint the last selection with other settings, as long as nothing else was done."""

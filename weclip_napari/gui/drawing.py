@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from weclip_napari.gui.annotator import Annotator
 
 BUSY = "The mask is being worked on; it can be drawn on again in a moment."
-_KEPT = ("brush_size", "preserve_labels", "contiguous", "contour")
+_KEPT = ("brush_size", "selected_label", "preserve_labels", "contiguous", "contour")
 _EVENTS = ("mode", "brush_size", "selected_label", "editable")
 _PAN = "pan_zoom"
 
@@ -28,7 +28,7 @@ class Drawing(QObject):
     Signals
     -------
     layer_changed()
-        Another image has another mask layer, or none.
+        Another image's mask is drawn on, or none.
     changed()
         The tool, its size or its class changed, here or in napari's own controls.
     """
@@ -41,6 +41,7 @@ class Drawing(QObject):
         self._annotator = annotator
         self._layer: Labels | None = None
         self._mode = _PAN
+        self._settings: dict[str, Any] = {}  # of the last layer
         annotator.image_opened.connect(lambda _: self._follow())
         self._follow()
 
@@ -100,25 +101,25 @@ class Drawing(QObject):
         mask = self._annotator.layers.mask
         old, new = self._layer, mask.layer if mask is not None else None
         if new is old:
+            self.layer_changed.emit()
             return
         if old is not None:
+            self._settings = {name: getattr(old, name) for name in _KEPT}
             for name in _EVENTS:
                 getattr(old.events, name).disconnect(self._on_changed)
         self._layer = new
         if new is not None:
-            self._carry_over(old, new)
+            self._carry_over(new)
             for name in _EVENTS:
                 getattr(new.events, name).connect(self._on_changed)
         self.layer_changed.emit()
         self.changed.emit()
 
-    def _carry_over(self, old: Labels | None, new: Labels) -> None:
+    def _carry_over(self, layer: Labels) -> None:
         """Draw on the next image as on the one before."""
-        if old is not None:
-            self._set(**{name: getattr(old, name) for name in _KEPT})
-            new.selected_label = old.selected_label
-        if new.editable:
-            new.mode = self._mode
+        self._set(**self._settings)
+        if layer.editable:
+            layer.mode = self._mode
 
     def _on_changed(self, event: Any) -> None:
         layer = self._layer

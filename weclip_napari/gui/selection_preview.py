@@ -34,7 +34,9 @@ class SelectionPreview:
             interpolation2d="linear",
             visible=False,
         )
+        self.layer.contrast_limits_range = (-1.0, 2.0)
         self._color: tuple[float, ...] = ()
+        self._placement: dict[str, tuple[float, float]] = {}
 
     def show(
         self,
@@ -56,19 +58,33 @@ class SelectionPreview:
         color
             Red, green and blue in [0, 1].
         """
-        placement = patch_placement(affinity.shape, size)
-        self.layer.data = affinity
-        self.layer.scale, self.layer.translate = placement["scale"], placement["translate"]
+        self._place(patch_placement(affinity.shape, size))
         if self._color != tuple(color[:3]):
             self._color = tuple(color[:3])
             self.layer.colormap = _soft_colors(self._color)
-        self.layer.contrast_limits_range = (-1.0, 2.0)
-        self.layer.contrast_limits = (threshold - SOFTNESS, threshold + SOFTNESS)
-        self.layer.visible = True
+        limits = [threshold - SOFTNESS, threshold + SOFTNESS]
+        if list(self.layer.contrast_limits) != limits:
+            self.layer.contrast_limits = limits
+        if self.layer.data.shape == affinity.shape:
+            self.layer.data[...] = affinity
+            self.layer.refresh(thumbnail=False, highlight=False, extent=False)
+        else:
+            self.layer.data = affinity.copy()
+        self._set_visible(True)
 
     def hide(self) -> None:
         """Show nothing."""
-        self.layer.visible = False
+        self._set_visible(False)
+
+    def _set_visible(self, is_visible: bool) -> None:
+        if self.layer.visible != is_visible:  # napari draws everything anew otherwise, too
+            self.layer.visible = is_visible
+
+    def _place(self, placement: dict[str, tuple[float, float]]) -> None:
+        """Lay the patches over the image; napari takes long over it, so only where it is new."""
+        if placement != self._placement:
+            self._placement = placement
+            self.layer.scale, self.layer.translate = placement["scale"], placement["translate"]
 
 
 def _soft_colors(color: tuple[float, ...]) -> Colormap:

@@ -10,8 +10,8 @@ from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QFrame,
     QGridLayout,
-    QGroupBox,
     QHBoxLayout,
     QLabel,
     QPushButton,
@@ -63,11 +63,13 @@ class ToolPanel(QWidget):
         self.brush = AffinityBrush(annotator, self.drawing)
         self.tools = MaskTools(annotator, self.drawing)
         layout = QVBoxLayout(self)
-        layout.addWidget(self._make_drawing())
-        layout.addWidget(self._make_affinity())
-        layout.addWidget(self._make_edits())
+        layout.setSpacing(6)
         layout.addLayout(self._make_history())
-        layout.addWidget(self._make_overrule())
+        layout.addLayout(self._make_drawing())
+        layout.addWidget(_line())
+        layout.addLayout(self._make_affinity())
+        layout.addWidget(_line())
+        layout.addLayout(self._make_edits())
         layout.addStretch(1)
         self._connect()
         self._show_classes()
@@ -98,34 +100,41 @@ class ToolPanel(QWidget):
         """Turn the switch that lets proposals overrule what a person drew."""
         self.overrule.toggle()
 
-    def _make_drawing(self) -> QGroupBox:
-        box = QGroupBox("Draw")
+    def _make_history(self) -> QHBoxLayout:
+        self.undo = button("Undo", "undo", self._annotator.undo)
+        self.redo = button("Redo", "redo", self._annotator.redo)
+        self.overrule = QCheckBox("Overrule my pixels")
+        explain(self.overrule, "overrule")
+        return row_of(self.undo, self.redo, self.overrule)
+
+    def _make_drawing(self) -> QVBoxLayout:
         self.label = QComboBox()
         explain(self.label, "paint_label")
-        self.modes: dict[str, QPushButton] = {}
-        grid = QGridLayout()
-        grid.setSpacing(3)
-        for number, (mode, text) in enumerate(MODES.items()):
-            made = button(text, f"mode_{mode}", partial(self.drawing.take, mode))
-            made.setCheckable(True)
-            self.modes[mode] = made
-            grid.addWidget(made, number // 3, number % 3)
         self.brush_slider = QSlider(Qt.Orientation.Horizontal)
         self.brush_slider.setRange(1, LARGEST_BRUSH)
         explain(self.brush_slider, "brush_slider")
         self.brush_size = _number("brush_size", 1, 999, 10, " px")
-        layout = QVBoxLayout(box)
+        layout = QVBoxLayout()
         layout.addLayout(_labelled("Paint", self.label))
-        layout.addLayout(grid)
+        layout.addLayout(self._make_modes())
         layout.addLayout(_labelled("Size", self.brush_slider, self.brush_size))
-        return box
+        return layout
 
-    def _make_affinity(self) -> QGroupBox:
-        box = QGroupBox("Affinity brush")
-        self.affinity_brush = button(
-            "Paint what belongs together", "affinity_brush", self.toggle_affinity_brush
-        )
-        self.affinity_brush.setCheckable(True)
+    def _make_modes(self) -> QGridLayout:
+        self.modes: dict[str, QPushButton] = {}
+        self.affinity_brush = button("Affinity brush", "affinity_brush", self.toggle_affinity_brush)
+        grid = QGridLayout()
+        grid.setSpacing(3)
+        for number, (mode, text) in enumerate(MODES.items()):
+            made = button(text, f"mode_{mode}", partial(self.drawing.take, mode))
+            self.modes[mode] = made
+            grid.addWidget(made, number // 4, number % 4)
+        grid.addWidget(self.affinity_brush, 1, 2, 1, 2)
+        for made in (*self.modes.values(), self.affinity_brush):
+            made.setCheckable(True)
+        return grid
+
+    def _make_affinity(self) -> QVBoxLayout:
         self.threshold = LiveSlider(0.0, 1.0, THRESHOLD)
         explain(self.threshold, "selection_threshold")
         self.kind = QComboBox()
@@ -135,44 +144,33 @@ class ToolPanel(QWidget):
         self.connected = QCheckBox("connected")
         self.connected.setChecked(True)
         explain(self.connected, "selection_connected")
-        layout = QVBoxLayout(box)
-        layout.addWidget(self.affinity_brush)
-        layout.addLayout(_labelled("More", self.threshold, QLabel("less")))
-        layout.addLayout(row_of(self.kind, self.connected))
-        return box
+        layout = QVBoxLayout()
+        layout.addLayout(_labelled("Affinity", self.kind, self.connected))
+        layout.addLayout(_labelled("more", self.threshold, QLabel("less")))
+        return layout
 
-    def _make_edits(self) -> QGroupBox:
-        box = QGroupBox("Tidy up")
+    def _make_edits(self) -> QVBoxLayout:
         self.scope = QComboBox()
         self.scope.addItems(["the painted class", "all classes"])
         explain(self.scope, "edit_scope")
         self.min_area = _number("island_area", 2, 1_000_000, MIN_AREA, " px")
         self.radius = _number("smooth_radius", 1, 50, RADIUS, " px")
+        self.working = QLabel("working …")
+        self.working.hide()
         grid = QGridLayout()
         grid.setSpacing(3)
-        grid.addWidget(button("Remove islands", "remove_islands", self.remove_islands), 0, 0)
-        grid.addWidget(self.min_area, 0, 1)
-        grid.addWidget(button("Smooth", "smooth", self.smooth), 1, 0)
-        grid.addWidget(self.radius, 1, 1)
-        grid.addWidget(button("Fill holes", "fill_holes", self.fill_holes), 2, 0)
-        grid.addWidget(button("Snap to edges", "snap", self.snap), 2, 1)
+        grid.addWidget(button("Fill holes", "fill_holes", self.fill_holes), 0, 0)
+        grid.addWidget(button("Snap to edges", "snap", self.snap), 0, 1)
+        grid.addWidget(button("Remove islands", "remove_islands", self.remove_islands), 1, 0)
+        grid.addWidget(self.min_area, 1, 1)
+        grid.addWidget(button("Smooth", "smooth", self.smooth), 2, 0)
+        grid.addWidget(self.radius, 2, 1)
         grid.setColumnStretch(0, 1)
         grid.setColumnStretch(1, 1)
-        self.working = QLabel()
-        layout = QVBoxLayout(box)
-        layout.addLayout(_labelled("Of", self.scope, self.working))
+        layout = QVBoxLayout()
+        layout.addLayout(_labelled("Tidy up", self.scope, self.working))
         layout.addLayout(grid)
-        return box
-
-    def _make_history(self) -> QHBoxLayout:
-        self.undo = button("Undo", "undo", self._annotator.undo)
-        self.redo = button("Redo", "redo", self._annotator.redo)
-        return row_of(self.undo, self.redo)
-
-    def _make_overrule(self) -> QCheckBox:
-        self.overrule = QCheckBox("Proposals may overrule what I drew")
-        explain(self.overrule, "overrule")
-        return self.overrule
+        return layout
 
     def _connect(self) -> None:
         annotator, drawing = self._annotator, self.drawing
@@ -183,11 +181,9 @@ class ToolPanel(QWidget):
         self.kind.activated.connect(lambda _: self.brush.set_kind(self.kind.currentData()))
         self.connected.toggled.connect(self.brush.set_connected)
         self.scope.activated.connect(self._choose_scope)
-        self.overrule.toggled.connect(annotator.set_overrule)
+        self.overrule.toggled.connect(self._set_overrule)
         self.brush.toggled.connect(lambda _: self._show_drawing())
-        self.tools.jobs.busy_changed.connect(
-            lambda is_busy: self.working.setText("working …" if is_busy else "")
-        )
+        self.tools.jobs.busy_changed.connect(self.working.setVisible)
         drawing.changed.connect(self._show_drawing)
         drawing.layer_changed.connect(self._show_history)
         annotator.overrule_changed.connect(self.overrule.setChecked)
@@ -198,6 +194,10 @@ class ToolPanel(QWidget):
 
     def _choose_scope(self, index: int) -> None:
         self.tools.is_for_all = index == 1
+
+    def _set_overrule(self, is_on: bool) -> None:
+        self.overrule.setStyleSheet("color: orange; font-weight: bold" if is_on else "")
+        self._annotator.set_overrule(is_on)
 
     def _show_classes(self) -> None:
         """List the classes to paint with, and what is none."""
@@ -238,6 +238,12 @@ def _number(name: str, low: int, high: int, value: int, unit: str) -> QSpinBox:
     made.setSuffix(unit)
     explain(made, name)
     return made
+
+
+def _line() -> QFrame:
+    line = QFrame()
+    line.setFrameShape(QFrame.Shape.HLine)
+    return line
 
 
 def _labelled(text: str, *widgets: QWidget) -> QHBoxLayout:
