@@ -228,3 +228,26 @@ def _timed(action, times):
     result = action()
     times.append(time.perf_counter() - start)
     return result
+
+
+def test_nothing_of_an_image_before_reaches_the_next_one_in_the_same_layer(changes):
+    before = _make((40, 60), lambda: changes.append("before"))
+    _paint(before, (35, 50), 1)
+    before.stop()
+    kept, mask = before.mask.copy(), np.zeros(SIZE, np.uint8)
+    classes = ClassTable()
+    classes.ensure("cat")
+    after = MaskLayer(
+        mask, Provenance(mask), classes, lambda: changes.append("after"), before.layer
+    )
+    changes.clear()
+    after.undo()
+    after.layer.undo()  # napari's own
+    assert not mask.any()
+    _paint(after, (5, 5), 1)
+    assert after.layer.data is mask
+    assert mask[5, 5] == 1
+    assert _human(after)[5, 5]
+    assert np.array_equal(before.mask, kept)
+    assert changes == ["after"]
+    assert list(after.layer.features["class"]) == ["background", "cat", "ignore"]

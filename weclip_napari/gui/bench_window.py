@@ -66,7 +66,7 @@ class BenchWindow:
 
     def rest(self) -> None:
         """Wait until nothing is under way and the neighbours are ready."""
-        self._until(lambda: self._annotator.is_idle and self._annotator.is_ahead)
+        self._until(lambda: self._annotator.is_idle and self._is_ahead())
 
     def go_to(self, row: int) -> None:
         """Open an image and wait for its proposal."""
@@ -137,6 +137,12 @@ class BenchWindow:
             action,
             lambda results: bool(results) and self._annotator.index == row,
         )
+
+    def _is_ahead(self) -> bool:
+        """Whether the next image is ready, if there is one."""
+        annotator, row = self._annotator, self._annotator.index + 1
+        assert annotator.workspace is not None  # noqa: S101
+        return row >= len(annotator.workspace.images) or annotator.prefetcher.is_ready(row)
 
     def _press_key(self, name: str) -> None:
         QTest.keyClicks(self._canvas, key_of(name))

@@ -12,7 +12,7 @@ from weclip_napari.gui.layer_data import affinity_picture, heat_colormap, patch_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari.layers import Layer
+    from napari.layers import Labels, Layer
     from numpy.typing import NDArray
 
     from weclip_napari.core.predictor import Proposal
@@ -35,9 +35,8 @@ class LayerStack:
     What the user shows of them is remembered by role (the CAM of the chosen tag is one role, those
     of the other tags another), so that the next image shows the same things.
 
-    Each image has a mask layer of its own, for the sake of undo. The other layers are used again
-    under other names: napari collects all garbage whenever a layer goes, which takes as long as a
-    proposal.
+    Layers are used again, maps under other names: to add one takes napari a tenth of a second, and
+    whenever one goes, it collects all garbage.
 
     Parameters
     ----------
@@ -84,13 +83,23 @@ class LayerStack:
     def show_image(self, pixels: NDArray[np.uint8], mask: MaskLayer) -> None:
         """Show a picture, (H, W, 3) uint8, and its mask, in place of the image before."""
         self._remember_shown()
-        self._remove([MASK])
+        if self._layers.get(MASK) is not mask.layer:
+            self._remove([MASK])
         self._show_picture(pixels)
         self.mask = mask
         self.blank_maps()
-        self._add(MASK, mask.layer)
+        if MASK not in self._layers:
+            self._add(MASK, mask.layer)
         self._raise_mask()
         self._viewport.reset_view()
+
+    def release_mask(self) -> Labels | None:
+        """Let go of the mask and give its layer for the next one; None if there is none."""
+        mask, self.mask = self.mask, None
+        if mask is None:
+            return None
+        mask.stop()
+        return mask.layer if self._viewport.holds(mask.layer) else None
 
     def freeze(self) -> None:
         """Let nobody draw on the mask any more."""
@@ -119,7 +128,8 @@ class LayerStack:
         """Show nothing in the maps until there is a proposal."""
         if self.mask is not None:
             for key in self._map_keys():
-                self._show_map(key, np.zeros((1, 1), np.float32), self.mask.mask.shape)
+                blank = np.zeros_like(self._layers[key].data)
+                self._show_map(key, blank, self.mask.mask.shape)
 
     def show_affinity(self, row: NDArray[np.float32]) -> None:
         """Show what belongs with one patch, (h, w) on the patch grid."""
@@ -165,9 +175,8 @@ class LayerStack:
     def _show_map(self, key: str, values: NDArray[np.float32], size: tuple[int, ...]) -> None:
         placement = patch_placement(values.shape, size)
         if key in self._layers:
-            layer = self._layers[key]
-            layer.data = values
-            layer.scale, layer.translate = placement["scale"], placement["translate"]
+            self._layers[key].data = values
+            _place(self._layers[key], placement)
         else:
             self._add(key, _map_layer(key, values, placement))
 
@@ -236,6 +245,15 @@ def _map_layer(key: str, values: NDArray[np.float32], placement: dict[str, Any])
         interpolation2d="linear",
         **placement,
     )
+
+
+def _place(layer: Layer, placement: dict[str, tuple[float, float]]) -> None:
+    """Lay a map over the image; the viewer measures all layers anew after each change."""
+    if all(np.allclose(getattr(layer, name), value) for name, value in placement.items()):
+        return
+    with layer.events.scale.blocker():
+        layer.scale = placement["scale"]
+    layer.translate = placement["translate"]
 
 
 def _roles_in_view(view: View) -> dict[str, bool]:

@@ -1,7 +1,7 @@
 """The Labels layer that holds the mask of one image, together with who drew each pixel.
 
-Every image gets a layer of its own, so that nothing of one image's reaches another. Undo is ours,
-not napari's: a step of ours knows who drew its pixels, and stays small on large masks.
+Undo is ours, not napari's: a step of ours knows who drew its pixels, stays small on large masks,
+and never reaches into another image, even where images share a layer.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class MaskLayer:
         Names and colours of the label ids.
     on_change
         Called after each change of the mask.
+    layer
+        The layer of an image before, to be used again: napari takes long to add and remove one.
     """
 
     def __init__(
@@ -50,9 +52,13 @@ class MaskLayer:
         provenance: Provenance,
         classes: ClassTable,
         on_change: Callable[[], None],
+        layer: Labels | None = None,
     ) -> None:
         self.mask = mask
-        self.layer = Labels(mask, name="proposal", opacity=OPACITY)
+        self.layer = layer or Labels(mask, name="proposal", opacity=OPACITY)
+        if layer is not None:
+            layer.editable = False  # napari then forgets the strokes that it noted
+            layer.data = mask  # and this makes it editable again
         self.provenance = provenance
         self._on_change = on_change
         self._is_pressed = False
@@ -91,9 +97,12 @@ class MaskLayer:
         return self.provenance.can_redo
 
     def show_classes(self, classes: ClassTable) -> None:
-        """Take over names and colours of the classes."""
-        self.layer.colormap = label_colormap(classes)
-        self.layer.features = label_features(classes)
+        """Take over names and colours of the classes, which takes a while if there are others."""
+        shown = [(item.id, item.name, item.color) for item in classes]
+        if self.layer.metadata.get("classes") != shown:
+            self.layer.metadata["classes"] = shown
+            self.layer.colormap = label_colormap(classes)
+            self.layer.features = label_features(classes)
 
     def propose(
         self, proposed: NDArray[np.uint8], *, overrule: bool = False, replace_last: bool = False

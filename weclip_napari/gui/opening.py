@@ -76,7 +76,8 @@ class Opening(QObject):
         annotator = self._annotator
         assert annotator.workspace is not None  # noqa: S101
         classes = annotator.workspace.store.classes
-        mask = MaskLayer(image.mask, image.provenance, classes, annotator.work.note_mask)
+        layer = annotator.layers.release_mask()
+        mask = MaskLayer(image.mask, image.provenance, classes, annotator.work.note_mask, layer)
         mask.is_editable = not annotator.is_read_only
         annotator.layers.show_image(image.pixels, mask)
 
