@@ -28,15 +28,26 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         metavar="PIXELS",
         help="side of the images",
     )
+    parser.add_argument(
+        "--domain",
+        choices=("drawn", "shifted"),
+        default="drawn",
+        help="what the embedded model knows, or other backgrounds and hearts (default: drawn)",
+    )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw the scenes."""
-    from weclip_napari.scenes import write_scenes
+    from weclip_napari.scenes import DOMAINS, write_scenes
 
     write_scenes(
-        args.folder, args.count, args.seed, args.size, progress=partial(progress, label="drawing")
+        args.folder,
+        args.count,
+        args.seed,
+        args.size,
+        domain=DOMAINS[args.domain],
+        progress=partial(progress, label="drawing"),
     )
     say(f"{args.count} scenes in {args.folder}")
     return 0

@@ -6,6 +6,7 @@ data of the demo. Everything is drawn from a seed, so nothing has to be download
 
 from weclip_napari.scenes.backgrounds import BACKGROUND_WORDS, BACKGROUNDS
 from weclip_napari.scenes.dataset import HELD_OUT_SEED, write_scenes
+from weclip_napari.scenes.domains import DOMAINS, DRAWN, SHIFTED, Domain
 from weclip_napari.scenes.generator import Scene, SceneGenerator
 from weclip_napari.scenes.outlines import CLASSES
 
@@ -13,7 +14,11 @@ __all__ = [
     "BACKGROUNDS",
     "BACKGROUND_WORDS",
     "CLASSES",
+    "DOMAINS",
+    "DRAWN",
     "HELD_OUT_SEED",
+    "SHIFTED",
+    "Domain",
     "Scene",
     "SceneGenerator",
     "write_scenes",

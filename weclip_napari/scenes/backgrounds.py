@@ -23,8 +23,8 @@ def hsv(hue: float, saturation: float, value: float) -> Array:
     return np.asarray(rgb, dtype=np.float32) * 255
 
 
-def _noise(rng: np.random.Generator, height: int, width: int, cell: float) -> Array:
-    """Smooth noise of unit variance whose blobs are about ``cell`` pixels wide."""
+def noise(rng: np.random.Generator, height: int, width: int, cell: float) -> Array:
+    """Return smooth noise of unit variance whose blobs are about ``cell`` pixels wide."""
     shape = (max(2, round(height / cell) + 1), max(2, round(width / cell) + 1))
     coarse = Image.fromarray(rng.standard_normal(shape).astype(np.float32))
     return np.asarray(coarse.resize((width, height), Image.Resampling.BICUBIC))
@@ -35,11 +35,13 @@ def _ramp(height: int, width: int, top: Array, bottom: Array) -> Array:
     return np.broadcast_to(top * (1 - t) + bottom * t, (height, width, 3)).copy()
 
 
-def _plain(height: int, width: int, colour: Array) -> Array:
+def plain(height: int, width: int, colour: Array) -> Array:
+    """Return one colour all over, (height, width, 3) float32."""
     return np.broadcast_to(colour, (height, width, 3)).astype(np.float32)
 
 
-def _grid(height: int, width: int) -> tuple[Array, Array]:
+def grid(height: int, width: int) -> tuple[Array, Array]:
+    """Return the rows and columns of all pixels, (height, width) float32."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
     return y, x
 
@@ -53,7 +55,7 @@ def _sky(rng: np.random.Generator, height: int, width: int, unit: float) -> Arra
 def _cloud(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
     hue = rng.uniform(0.5, 0.65)
     image = _ramp(height, width, hsv(hue, 0.5, 0.8), hsv(hue, 0.2, 0.9))
-    blobs = _noise(rng, height, width, 40 * unit) + 0.5 * _noise(rng, height, width, 17 * unit)
+    blobs = noise(rng, height, width, 40 * unit) + 0.5 * noise(rng, height, width, 17 * unit)
     alpha = np.clip((blobs - 0.05) * 1.6, 0, 1)[..., None]
     return image * (1 - alpha) + rng.uniform(225, 255) * alpha
 
@@ -62,15 +64,15 @@ def _grass(rng: np.random.Generator, height: int, width: int, unit: float) -> Ar
     colour = hsv(rng.uniform(0.22, 0.38), rng.uniform(0.45, 0.85), rng.uniform(0.35, 0.7))
     blades = rng.standard_normal((max(2, round(height / (7 * unit))), width)).astype(np.float32)
     stretched = Image.fromarray(blades).resize((width, height), Image.Resampling.BICUBIC)
-    shade = 1 + 0.12 * _noise(rng, height, width, 20 * unit) + 0.22 * np.asarray(stretched)
-    return _plain(height, width, colour) * shade[..., None]
+    shade = 1 + 0.12 * noise(rng, height, width, 20 * unit) + 0.22 * np.asarray(stretched)
+    return plain(height, width, colour) * shade[..., None]
 
 
 def _water(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
     hue = rng.uniform(0.48, 0.62)
     image = _ramp(height, width, hsv(hue, 0.6, 0.75), hsv(hue, 0.75, 0.4))
-    y, _ = _grid(height, width)
-    phase = 2 * np.pi * y / (rng.uniform(5, 9) * unit) + 1.6 * _noise(rng, height, width, 18 * unit)
+    y, _ = grid(height, width)
+    phase = 2 * np.pi * y / (rng.uniform(5, 9) * unit) + 1.6 * noise(rng, height, width, 18 * unit)
     return image * (1 + 0.2 * np.sin(phase))[..., None]
 
 
@@ -78,7 +80,7 @@ def _wall(rng: np.random.Generator, height: int, width: int, unit: float) -> Arr
     hue = rng.uniform(0, 1) if rng.random() < 0.3 else rng.uniform(0, 0.09)
     brick = hsv(hue, rng.uniform(0.2, 0.7), rng.uniform(0.45, 0.85))
     mortar = hsv(rng.uniform(0, 1), 0.08, rng.uniform(0.6, 0.9))
-    y, x = _grid(height, width)
+    y, x = grid(height, width)
     rise = rng.uniform(10, 18) * unit
     run = rise * rng.uniform(1.7, 2.4)
     row = np.floor(y / rise)
@@ -92,17 +94,15 @@ def _wall(rng: np.random.Generator, height: int, width: int, unit: float) -> Arr
 def _ground(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
     colour = hsv(rng.uniform(0.05, 0.13), rng.uniform(0.25, 0.6), rng.uniform(0.35, 0.75))
     shade = (
-        1
-        + 0.14 * _noise(rng, height, width, 12 * unit)
-        + 0.16 * _noise(rng, height, width, 3 * unit)
+        1 + 0.14 * noise(rng, height, width, 12 * unit) + 0.16 * noise(rng, height, width, 3 * unit)
     )
-    return _plain(height, width, colour) * shade[..., None]
+    return plain(height, width, colour) * shade[..., None]
 
 
 def _road(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
-    image = _plain(height, width, np.full(3, rng.uniform(60, 130), np.float32))
+    image = plain(height, width, np.full(3, rng.uniform(60, 130), np.float32))
     image = image * (1 + 0.1 * rng.standard_normal((height, width, 1)).astype(np.float32))
-    y, x = _grid(height, width)
+    y, x = grid(height, width)
     dash = rng.uniform(18, 40) * unit
     line = (np.abs(y - height * rng.uniform(0.35, 0.65)) < 2.2 * unit) & ((x % (1.8 * dash)) < dash)
     image[line] = (235, 235, 235) if rng.random() < 0.6 else (235, 200, 60)
@@ -111,7 +111,7 @@ def _road(rng: np.random.Generator, height: int, width: int, unit: float) -> Arr
 
 def _mountain(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
     image = _sky(rng, height, width, unit)
-    y, x = _grid(height, width)
+    y, x = grid(height, width)
     for _ in range(3):
         peak, top = rng.uniform(0, width), height * rng.uniform(0.05, 0.45)
         slope = (height - top) / (width * rng.uniform(0.3, 0.6))
@@ -125,9 +125,9 @@ def _mountain(rng: np.random.Generator, height: int, width: int, unit: float) ->
 
 
 def _building(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
-    image = _plain(height, width, hsv(rng.uniform(0, 1), rng.uniform(0.05, 0.3), 0.65)).copy()
+    image = plain(height, width, hsv(rng.uniform(0, 1), rng.uniform(0.05, 0.3), 0.65)).copy()
     pane = hsv(0.6, 0.4, 0.25) if rng.random() < 0.6 else hsv(0.13, 0.5, 0.95)
-    y, x = _grid(height, width)
+    y, x = grid(height, width)
     pitch = rng.uniform(15, 26) * unit
     window = ((y % pitch) > 0.38 * pitch) & ((x % pitch) > 0.5 * pitch)
     image[window] = pane
@@ -136,15 +136,15 @@ def _building(rng: np.random.Generator, height: int, width: int, unit: float) ->
 
 def _tree(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
     colour = hsv(rng.uniform(0.25, 0.4), rng.uniform(0.5, 0.8), rng.uniform(0.3, 0.5))
-    clumps = _noise(rng, height, width, 9 * unit) + 0.7 * _noise(rng, height, width, 4 * unit)
+    clumps = noise(rng, height, width, 9 * unit) + 0.7 * noise(rng, height, width, 4 * unit)
     steps = np.round(clumps * 1.5) / 1.5
-    return _plain(height, width, colour) * (1 + 0.35 * steps)[..., None]
+    return plain(height, width, colour) * (1 + 0.35 * steps)[..., None]
 
 
 def _railway(rng: np.random.Generator, height: int, width: int, unit: float) -> Array:
     gravel = 1 + 0.2 * rng.standard_normal((height, width, 1)).astype(np.float32)
-    image = _plain(height, width, hsv(0.08, 0.2, rng.uniform(0.4, 0.6))) * gravel
-    y, x = _grid(height, width)
+    image = plain(height, width, hsv(0.08, 0.2, rng.uniform(0.4, 0.6))) * gravel
+    y, x = grid(height, width)
     pitch = rng.uniform(12, 22) * unit
     image[((x % pitch) < pitch / 3) & (y > 0.2 * height) & (y < 0.8 * height)] = hsv(
         0.07, 0.5, 0.28

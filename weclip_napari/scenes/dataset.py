@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weclip_napari.errors import UserError
+from weclip_napari.scenes.domains import DRAWN, Domain
 from weclip_napari.scenes.generator import REFERENCE_SIDE, SceneGenerator
-from weclip_napari.scenes.outlines import CLASSES
 from weclip_napari.session.atomic import write_text_atomically
 from weclip_napari.session.dataset import CLASSES as CLASS_NAMES
 from weclip_napari.session.dataset import IMAGES, MASKS, TAGS
@@ -31,6 +31,7 @@ def write_scenes(
     seed: int,
     size: int | tuple[int, int] = REFERENCE_SIDE,
     *,
+    domain: Domain = DRAWN,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> list[Path]:
     """Write ``images/``, ``masks/``, ``tags.csv`` and ``classes.txt`` under ``folder``.
@@ -39,7 +40,7 @@ def write_scenes(
     ----------
     folder
         Created if needed. Scenes from an earlier call are replaced, all of them.
-    count, seed, size
+    count, seed, size, domain
         How many scenes, and what :class:`SceneGenerator` takes.
     progress
         Wraps the range of scene numbers, for instance ``tqdm``.
@@ -56,7 +57,7 @@ def write_scenes(
     """
     root = Path(folder)
     _clear(root)
-    generator = SceneGenerator(seed, size)
+    generator = SceneGenerator(seed, size, domain)
     images: list[Path] = []
     tags: dict[str, tuple[str, ...]] = {}
     for number in progress(range(count)):
@@ -67,7 +68,7 @@ def write_scenes(
         tags[path.name] = scene.tags
         images.append(path)
     write_tags(root / TAGS, tags)
-    write_text_atomically(root / CLASS_NAMES, "".join(f"{name}\n" for name in CLASSES))
+    write_text_atomically(root / CLASS_NAMES, "".join(f"{name}\n" for name in domain.classes))
     return images
 
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw
 
-from weclip_napari.scenes.backgrounds import TEXTURES, hsv
-from weclip_napari.scenes.outlines import CLASSES, OUTLINES
-from weclip_napari.scenes.patterns import PATTERNS
+from weclip_napari.scenes.backgrounds import hsv
+from weclip_napari.scenes.domains import DRAWN, Domain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,9 +21,6 @@ REFERENCE_SIDE = 192
 IGNORE = 255
 _MIN_VISIBLE = 0.004
 _SUPERSAMPLING = 3
-_TOPS = ("sky", "cloud", "mountain", "wall", "building", "tree")
-_BOTTOMS = ("grass", "water", "road", "ground", "railway")
-_WHOLE = ("wall", "grass", "ground", "water", "sky", "cloud", "tree", "building")
 
 
 @dataclass(frozen=True)
@@ -36,9 +32,9 @@ class Scene:
     image : ndarray of uint8, shape (H, W, 3)
         RGB in [0, 255].
     mask : ndarray of uint8, shape (H, W)
-        0 background, i + 1 for ``CLASSES[i]``, 255 for objects too hidden to be tagged.
+        0 background, i + 1 for class i of the domain, 255 for objects too hidden to be tagged.
     tags : tuple of str
-        Classes visible in the image, in the order of ``CLASSES``.
+        Classes visible in the image, in the order of the label ids.
     backgrounds : tuple of str
         Textures behind the objects, top first.
     """
@@ -58,6 +54,8 @@ class SceneGenerator:
         The same seed and size give the same scenes in the same order.
     size : int or tuple of int
         Side of a square, or (height, width), in pixels; at least 32.
+    domain : Domain
+        What the scenes are made of.
 
     Raises
     ------
@@ -65,7 +63,10 @@ class SceneGenerator:
         If a side is under 32 pixels.
     """
 
-    def __init__(self, seed: int, size: int | tuple[int, int] = REFERENCE_SIDE) -> None:
+    def __init__(
+        self, seed: int, size: int | tuple[int, int] = REFERENCE_SIDE, domain: Domain = DRAWN
+    ) -> None:
+        self.domain = domain
         self.height, self.width = (size, size) if isinstance(size, int) else size
         if min(self.height, self.width) < 32:
             raise ValueError(f"a scene needs sides of at least 32 pixels, not {size}")
@@ -81,7 +82,7 @@ class SceneGenerator:
         canvas, backgrounds = self._background()
         mask = np.zeros((self.height, self.width), np.uint8)
         placed: list[tuple[float, float, float]] = []
-        for label in rng.choice(len(CLASSES), count, replace=bool(rng.random() < 0.15)):
+        for label in rng.choice(len(self.domain.classes), count, replace=bool(rng.random() < 0.15)):
             spot = self._spot(placed, *((0.14, 0.36) if count <= 2 else (0.12, 0.26)))
             placed.append(spot)
             self._draw(canvas, mask, int(label), *spot)
@@ -90,7 +91,7 @@ class SceneGenerator:
     def close_up(self, label: int | None = None) -> Scene:
         """Draw one object that fills most of the frame or more."""
         rng = self._rng
-        label = int(rng.integers(len(CLASSES))) if label is None else label
+        label = int(rng.integers(len(self.domain.classes))) if label is None else label
         canvas, backgrounds = self._background()
         mask = np.zeros((self.height, self.width), np.uint8)
         cx, cy = rng.uniform(0.36, 0.64, 2) * (self.width, self.height)
@@ -111,10 +112,11 @@ class SceneGenerator:
 
     def _background(self) -> tuple[Array, tuple[str, ...]]:
         rng, unit = self._rng, self._side / REFERENCE_SIDE
+        tops, bottoms, whole = self.domain.tops, self.domain.bottoms, self.domain.whole
         if rng.random() < 0.4:
-            name = _WHOLE[rng.integers(len(_WHOLE))]
+            name = whole[rng.integers(len(whole))]
             return self._texture(name, self.height, unit), (name,)
-        top, bottom = _TOPS[rng.integers(len(_TOPS))], _BOTTOMS[rng.integers(len(_BOTTOMS))]
+        top, bottom = tops[rng.integers(len(tops))], bottoms[rng.integers(len(bottoms))]
         horizon = int(self.height * rng.uniform(0.4, 0.62))
         parts = [
             self._texture(top, horizon, unit),
@@ -123,7 +125,7 @@ class SceneGenerator:
         return np.concatenate(parts), (top, bottom)
 
     def _texture(self, name: str, height: int, unit: float) -> Array:
-        texture = TEXTURES[name](self._rng, height, self.width, unit)
+        texture = self.domain.textures[name](self._rng, height, self.width, unit)
         tint = self._rng.uniform(0.85, 1.15) + self._rng.uniform(-0.05, 0.05, 3)
         return np.clip(texture * tint.astype(np.float32), 0, 255)
 
@@ -151,7 +153,7 @@ class SceneGenerator:
         points = np.stack([x - offset[0], y - offset[1]], axis=-1) @ np.linalg.inv(to_image).T
         fills = self._fills(label, points.astype(np.float32), radius)
         window, labels = canvas[y0:y1, x0:x1], mask[y0:y1, x0:x1]
-        for part in OUTLINES[CLASSES[label]]:
+        for part in self.domain.outlines[self.domain.classes[label]]:
             alpha = _coverage(part.points @ to_image.T + offset, labels.shape)
             window += alpha[..., None] * (fills[part.role] - window)
             labels[alpha > 0.5] = label + 1
@@ -161,7 +163,9 @@ class SceneGenerator:
         rng = self._rng
         first, second = self._two_colours()
         period = max(0.24, 6.5 * self._side / REFERENCE_SIDE / radius) * rng.uniform(0.9, 1.25)
-        shown = PATTERNS[CLASSES[label]](points[..., 0] / period, points[..., 1] / period)
+        shown = self.domain.patterns[self.domain.classes[label]](
+            points[..., 0] / period, points[..., 1] / period
+        )
         body = second + shown[..., None] * (first - second)
         shade = 1 + points @ rng.uniform(-0.2, 0.2, 2).astype(np.float32)
         return {
@@ -184,14 +188,14 @@ class SceneGenerator:
         self, canvas: Array, mask: NDArray[np.uint8], backgrounds: tuple[str, ...]
     ) -> Scene:
         """Add sensor noise; tag what is visible, ignore what is not."""
-        rng = self._rng
+        rng, classes = self._rng, self.domain.classes
         noise = rng.standard_normal((*canvas.shape[:2], 1)) * rng.uniform(0, 7)
         image = np.clip(canvas + noise, 0, 255).astype(np.uint8)
-        areas = np.bincount(mask.ravel(), minlength=len(CLASSES) + 1)[1:]
+        areas = np.bincount(mask.ravel(), minlength=len(classes) + 1)[1:]
         seen = areas > _MIN_VISIBLE * mask.size
         hidden = np.concatenate([[False], ~seen])[mask]
         mask[hidden] = IGNORE
-        tags = tuple(name for name, visible in zip(CLASSES, seen, strict=True) if visible)
+        tags = tuple(name for name, visible in zip(classes, seen, strict=True) if visible)
         return Scene(image, mask, tags, backgrounds)
 
 

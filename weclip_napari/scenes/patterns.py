@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 TAU = 2 * np.pi
 
 
-def _edge(value: Array, sharpness: float = 2.5) -> Array:
+def edge(value: Array, sharpness: float = 2.5) -> Array:
     """Soft threshold at zero, so that edges are not jagged."""
     soft: Array = np.clip(0.5 + sharpness * value, 0, 1).astype(np.float32)
     return soft
@@ -40,54 +40,54 @@ def _plain(u: Array, v: Array) -> Array:
 
 
 def _checks(u: Array, v: Array) -> Array:
-    return _edge(np.sin(np.pi * u) * np.sin(np.pi * v))
+    return edge(np.sin(np.pi * u) * np.sin(np.pi * v))
 
 
 def _scales(u: Array, v: Array) -> Array:
     row = np.floor(v)
     x = _cell(u + 0.5 * (row % 2))
-    return _edge(np.hypot(x, _cell(v) + 0.5) - 0.42, 5)
+    return edge(np.hypot(x, _cell(v) + 0.5) - 0.42, 5)
 
 
 def _chevrons(u: Array, v: Array) -> Array:
-    return _edge(np.sin(TAU * (u - np.abs(_cell(v / 2.4) * 2.4))))
+    return edge(np.sin(TAU * (u - np.abs(_cell(v / 2.4) * 2.4))))
 
 
 def _stripes(u: Array, v: Array) -> Array:
-    return _edge(np.sin(TAU * v))
+    return edge(np.sin(TAU * v))
 
 
 def _lattice(u: Array, v: Array) -> Array:
-    return _edge(np.minimum(np.abs(_cell(u)), np.abs(_cell(v))) - 0.12, 6)
+    return edge(np.minimum(np.abs(_cell(u)), np.abs(_cell(v))) - 0.12, 6)
 
 
 def _dots(u: Array, v: Array) -> Array:
-    return _edge(np.hypot(_cell(u), _cell(v)) - 0.32, 5)
+    return edge(np.hypot(_cell(u), _cell(v)) - 0.32, 5)
 
 
 def _triangles(u: Array, v: Array) -> Array:
     x, y = u / 1.25, v / 1.25
     third = np.float32(np.sqrt(3) / 2)
     sides = np.sin(np.pi * x) * np.sin(np.pi * (x / 2 + third * y))
-    return _edge(sides * np.sin(np.pi * (x / 2 - third * y)), 4)
+    return edge(sides * np.sin(np.pi * (x / 2 - third * y)), 4)
 
 
 def _rings(u: Array, v: Array) -> Array:
-    return _edge(np.sin(TAU * np.hypot(u, v)))
+    return edge(np.sin(TAU * np.hypot(u, v)))
 
 
 def _rays(u: Array, v: Array) -> Array:
-    return _edge(np.sin(13 * np.arctan2(v, u)), 3)
+    return edge(np.sin(13 * np.arctan2(v, u)), 3)
 
 
 def _donuts(u: Array, v: Array) -> Array:
     radius = np.hypot(_cell(u / 1.4), _cell(v / 1.4)) * 1.4
-    return _edge(np.abs(radius - 0.4) - 0.13, 6)
+    return edge(np.abs(radius - 0.4) - 0.13, 6)
 
 
 def _crosses(u: Array, v: Array) -> Array:
     x, y = np.abs(_cell(u / 1.3)), np.abs(_cell(v / 1.3))
-    return _edge(np.maximum(np.minimum(x, y) - 0.1, np.maximum(x, y) - 0.37), 6)
+    return edge(np.maximum(np.minimum(x, y) - 0.1, np.maximum(x, y) - 0.37), 6)
 
 
 PATTERNS: dict[str, Pattern] = {
