@@ -41,11 +41,13 @@ def test_a_failed_save_keeps_its_reason_until_it_succeeds(panel, annotator, prop
     annotator.noted.emit("something else")
     assert panel.reason.isVisible()
     assert panel.message.text() == "something else"
+    annotator.failed.emit(annotator.save_problem)
     (folder / "weclip_masks").unlink()
     (folder / "elsewhere").rename(folder / "weclip_masks")
     qtbot.mouseClick(panel.again_button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel.saved.text() == "● Saved", timeout=TIMEOUT)
     assert not panel.reason.isVisible()
+    assert not panel.message.isVisible()
     assert not panel.again_button.isVisible()
 
 

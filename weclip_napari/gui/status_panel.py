@@ -56,7 +56,7 @@ class StatusPanel(QWidget):
         layout.addLayout(head)
         for label in (self.reason, self.message, self.model):
             layout.addWidget(label)
-        self.model.setStyleSheet("font-size: 9pt; color: rgb(144, 150, 160)")
+        self.model.setStyleSheet("font-size: 9pt; color: rgb(125, 132, 142)")
         policy = self.message.sizePolicy()
         policy.setRetainSizeWhenHidden(True)  # so that the panels above seldom move
         self.message.setSizePolicy(policy)
@@ -80,6 +80,8 @@ class StatusPanel(QWidget):
         reasons = {SaveState.FAILED: annotator.save_problem}
         if annotator.workspace is not None:
             reasons[SaveState.READ_ONLY] = annotator.workspace.read_only
+        if self.message.text() == self.reason.text():
+            self.message.clear()  # it told the reason, which may be mended by now
         self.reason.setText(reasons.get(state, ""))
         self.again_button.setVisible(state in (SaveState.FAILED, SaveState.READ_ONLY))
         self.save_button.setEnabled(state in (SaveState.UNSAVED, SaveState.FAILED))

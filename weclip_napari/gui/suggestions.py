@@ -16,12 +16,12 @@ SHOWN = 4
 STYLE = """
 Suggestion { background: rgba(128, 138, 150, 40); border-radius: 3px; }
 Suggestion QLabel { font-size: 9pt; background: transparent; }
-Suggestion QLabel#fit { color: rgb(144, 150, 160); }
+Suggestion QLabel#fit { color: rgb(125, 132, 142); }
 Suggestion QProgressBar { border: none; background: rgba(128, 138, 150, 60); border-radius: 2px; }
 Suggestion QProgressBar::chunk { background: rgb(91, 121, 232); width: 1px; margin: 0; }
 Suggestion QToolButton { border: none; border-radius: 3px; background: rgba(128, 138, 150, 60); }
-Suggestion QToolButton#accept { color: rgb(96, 200, 140); }
-Suggestion QToolButton#reject { color: rgb(235, 120, 115); }
+Suggestion QToolButton#accept { color: rgb(60, 165, 105); }
+Suggestion QToolButton#reject { color: rgb(218, 88, 84); }
 Suggestion QToolButton:hover { background: rgba(128, 138, 150, 160); }
 """
 

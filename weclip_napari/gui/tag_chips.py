@@ -26,9 +26,9 @@ TagChip { background: rgba(128, 138, 150, 70); border-radius: 10px; }
 TagChip[isChosen="true"] { background: rgba(91, 121, 232, 130); }
 TagChip[isRejected="true"] { background: transparent; border: 1px dashed rgba(128, 138, 150, 160); }
 TagChip QLabel { font-size: 9pt; background: transparent; padding: 0; margin: 0; }
-TagChip QLabel#score { color: rgb(144, 150, 160); }
-TagChip[isChosen="true"] QLabel#score { color: rgb(215, 222, 245); }
-TagChip[isRejected="true"] QLabel { color: rgb(144, 150, 160); }
+TagChip QLabel#score { color: rgb(125, 132, 142); }
+TagChip[isChosen="true"] QLabel#score { color: palette(text); }
+TagChip[isRejected="true"] QLabel { color: rgb(125, 132, 142); }
 TagChip QToolButton { border: none; background: transparent; border-radius: 7px; padding: 0;
     font-size: 9pt; }
 TagChip QToolButton:hover { background: rgba(229, 96, 92, 190); }

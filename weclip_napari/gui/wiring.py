@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weclip_napari.gui.annotator import Annotator
 
 
@@ -43,13 +41,8 @@ def _connect_saver(annotator: Annotator) -> None:
         annotator.dirty_changed.emit(annotator.is_dirty)
         annotator.save_state_changed.emit()
 
-    def on_saved(path: Path) -> None:
-        if annotator.workspace is not None:
-            annotator.noted.emit(f"Saved {path.relative_to(annotator.workspace.folder)}")
-        annotator.row_changed.emit(annotator.index)
-
     annotator.saver.changed.connect(on_change)
-    annotator.saver.saved.connect(on_saved)
+    annotator.saver.saved.connect(lambda _: annotator.row_changed.emit(annotator.index))
 
 
 def _on_row(annotator: Annotator, row: int, problem: str) -> None:
