@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from napari._qt._qplugins._qnpe2 import _build_widgets_submenu_actions
 from npe2 import PluginManifest
+from PIL import Image
 from qtpy.QtCore import QPoint, Qt, QThreadPool
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtWidgets import QApplication, QLabel
@@ -47,6 +48,8 @@ def open_window(make_napari_viewer, qtbot):
         viewer.window.resize(1200, 900)
         widget = dock_annotator(viewer, engine)
         qtbot.waitExposed(widget)
+        widget.annotator.propose_on_open = False
+        widget._may_lose_work = lambda: True  # else a dialog would wait for somebody
         opened.append(Window(viewer, widget, qtbot))
         return opened[-1]
 
@@ -82,6 +85,19 @@ class Window:
     def canvas(self):
         return self.viewer.window._qt_viewer.canvas.native
 
+    def open_folder(self, folder):
+        with self.qtbot.waitSignal(self.annotator.image_opened, timeout=TIMEOUT):
+            assert self.widget.open_folder(folder)
+
+    def go(self, act, *args):
+        """Do what opens another image, and wait until it is there."""
+        with self.qtbot.waitSignal(self.annotator.image_opened, timeout=TIMEOUT):
+            act(*args)
+
+    def settle(self):
+        """Wait until nothing is computed, saved or read."""
+        self.qtbot.waitUntil(lambda: self.annotator.is_idle, timeout=TIMEOUT)
+
     def names(self):
         return [layer.name for layer in self.viewer.layers]
 
@@ -94,9 +110,9 @@ class Window:
         self.qtbot.keyClick(target, key, modifier)
 
     def propose(self, text):
+        self.widget.tag_panel.set_tags(())
         entry = self.widget.tag_panel.entry
         entry.setFocus()
-        entry.clear()
         self.qtbot.keyClicks(entry, text)
         popup = entry.completer().popup()
         target = popup if popup.isVisible() else entry
@@ -136,9 +152,10 @@ def _overlap(one, other):
 
 @pytest.mark.parametrize(("branch", "least"), [("cam", 0.6), ("auto", 0.3)])
 def test_a_proposal_lies_on_the_object(trained_window, apple_scenes, branch, least):
-    window, panel = trained_window, trained_window.widget.tag_panel
-    window.widget.open_folder(apple_scenes)
+    window, panel = trained_window, trained_window.widget.tuning_panel
+    window.open_folder(apple_scenes)
     panel.branch.setCurrentIndex(panel.branch.findData(branch))
+    panel.branch.activated.emit(panel.branch.currentIndex())
     window.propose("apple")
     apple = window.annotator.workspace.store.classes.find("apple").id
     truth = read_mask(apple_scenes / "masks" / "scene_0000.png")
@@ -154,13 +171,14 @@ def test_the_journey_of_a_folder(trained_window, apple_scenes, monkeypatch):
         return propose(*args)
 
     monkeypatch.setattr(engine, "propose", note_thread)
-    window.widget.open_folder(apple_scenes)
+    window.open_folder(apple_scenes)
     assert window.names() == ["image", "proposal"]
 
     window.propose(", ".join(TAGS))
     assert threading.main_thread() not in threads
     assert window.names() == [
         "image",
+        "uncertainty",
         "affinity",
         *(f"{kind} · {tag}" for kind in ("CAM", "refined CAM") for tag in TAGS),
         "proposal",
@@ -188,15 +206,12 @@ def test_the_journey_of_a_folder(trained_window, apple_scenes, monkeypatch):
 
     window.paint(40, 30, 9)
     drawn = window.mask.copy()
-    window.press(Qt.Key.Key_D)
+    window.go(window.press, Qt.Key.Key_D)
     assert window.annotator.index == 1
     assert not window.mask.any()
     masks = apple_scenes / "images" / "weclip_masks"
-    assert sorted(path.name for path in masks.iterdir()) == [
-        "classes.json",
-        "scene_0000.png.json",
-        "scene_0000.png.png",
-    ]
+    names = {"classes.json", "scene_0000.png.json", "scene_0000.png.png"}
+    assert {path.name for path in masks.iterdir()} >= names
     assert np.array_equal(read_mask(masks / "scene_0000.png.png"), drawn)
     sidecar = json.loads((masks / "scene_0000.png.json").read_text())
     assert sidecar["tags"] == ["star"]
@@ -204,30 +219,30 @@ def test_the_journey_of_a_folder(trained_window, apple_scenes, monkeypatch):
     window.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert not window.mask.any()
 
-    window.press(Qt.Key.Key_A)
+    window.go(window.press, Qt.Key.Key_A)
     assert np.array_equal(window.mask, drawn)
-    assert window.widget.tag_panel.entry.tags == ("star",)
+    assert window.widget.tag_panel.tags == ("star",)
     assert not window.annotator.is_dirty
     window.propose("apple")
     assert (window.mask[stroke] == 9).all()
 
 
 def test_typed_tags_are_saved_without_a_proposal(window, folder):
-    window.widget.open_folder(folder)
+    window.open_folder(folder)
     assert not window.annotator.is_dirty
     window.qtbot.keyClicks(window.widget.tag_panel.entry, "zebra")
     assert window.widget.status_panel.saved.text() == "● Unsaved changes"
-    window.click("next")
-    window.click("previous")
-    assert window.widget.tag_panel.entry.text() == "zebra"
+    window.go(window.click, "next")
+    window.go(window.click, "previous")
+    assert window.widget.tag_panel.tags == ("zebra",)
     assert not window.annotator.is_dirty
 
 
 def test_a_proposal_waits_for_the_end_of_a_stroke(window, scenes, monkeypatch):
     jobs, asked = window.annotator.jobs, []
     must_wait = jobs._must_wait
-    window.widget.open_folder(scenes)
-    window.qtbot.waitUntil(lambda: not jobs.is_busy, timeout=TIMEOUT)
+    window.open_folder(scenes)
+    window.settle()
     monkeypatch.setattr(jobs, "_must_wait", lambda: asked.append(must_wait()) or asked[-1])
     window.take_brush(9)
     window.move(40, 30)
@@ -250,53 +265,57 @@ def test_a_proposal_waits_for_the_end_of_a_stroke(window, scenes, monkeypatch):
 
 
 def test_a_file_that_was_replaced_is_encoded_anew(window, folder):
-    window.widget.open_folder(folder)
-    window.qtbot.waitUntil(lambda: not window.annotator.jobs.is_busy, timeout=TIMEOUT)
+    window.open_folder(folder)
+    window.settle()
     stages = []
     window.annotator.jobs.stage.connect(stages.append)
-    for content in (folder / "img0.png", folder / "img2.png"):
+    other = folder.parent / "other.png"
+    Image.new("RGB", (64, 48), "red").save(other)
+    for content in (folder / "img0.png", other):
         (folder / "img0.png").write_bytes(content.read_bytes())
-        window.annotator.open_image(0)
-        window.qtbot.waitUntil(lambda: not window.annotator.jobs.is_busy, timeout=TIMEOUT)
+        window.go(window.annotator.open_image, 0)
+        window.settle()
     assert stages == ["Encoding the image"]
 
 
 def test_a_damaged_list_of_tags_is_told_and_the_images_open(window, folder):
     (folder / "tags.csv").write_bytes(b"image,tags\nimg0.png,\xff\n")
-    assert window.widget.open_folder(folder)
+    window.open_folder(folder)
     assert window.names() == ["image", "proposal"]
     assert "tags.csv" in window.widget.status_panel.message.text()
 
 
 def test_an_unreadable_image_is_told_and_the_others_go_on(window, folder):
-    window.widget.open_folder(folder)
-    window.click("next")
+    window.open_folder(folder)
+    window.go(window.click, "next")
     assert window.names() == []
     assert "img1.png" in window.widget.status_panel.message.text()
     window.click("propose")
     assert "No image is open" in window.widget.status_panel.message.text()
-    window.click("next")
+    window.go(window.click, "next")
     assert window.names() == ["image", "proposal"]
     assert not window.widget.status_panel.message.isVisible()
 
 
 def test_a_failed_save_keeps_the_image_open_and_dirty(window, folder):
-    window.widget.open_folder(folder)
-    (folder / "weclip_masks").write_text("in the way")
+    window.open_folder(folder)
+    (folder / "weclip_masks" / "img0.png.png").mkdir()
     window.paint(20, 20, 1)
-    window.click("next")
+    with window.qtbot.waitSignal(window.annotator.stayed, timeout=TIMEOUT):
+        window.click("next")
     assert window.annotator.index == 0
     assert window.annotator.is_dirty
-    assert "was not saved" in window.widget.status_panel.message.text()
-    (folder / "weclip_masks").unlink()
+    assert "img0.png.png" in window.widget.status_panel.message.text()
+    (folder / "weclip_masks" / "img0.png.png").rmdir()
     window.click("save")
+    window.settle()
     assert not window.annotator.is_dirty
     assert window.widget.status_panel.saved.text() == "● Saved"
 
 
 def test_cancel_leaves_the_mask_as_it_was(window, folder, monkeypatch):
-    window.widget.open_folder(folder)
-    window.qtbot.waitUntil(lambda: not window.annotator.jobs.is_busy, timeout=TIMEOUT)
+    window.open_folder(folder)
+    window.settle()
     window.widget.tag_panel.entry.setText("apple")
     with window.qtbot.assertNotEmitted(window.annotator.proposal_shown, wait=300):
         window.click("propose")
@@ -306,11 +325,11 @@ def test_cancel_leaves_the_mask_as_it_was(window, folder, monkeypatch):
 
 
 def test_a_result_for_an_image_left_behind_is_dropped(window, scenes):
-    window.widget.open_folder(scenes)
+    window.open_folder(scenes)
     window.widget.tag_panel.entry.setText("apple")
     window.click("propose")
-    window.click("next")
-    window.qtbot.waitUntil(lambda: not window.annotator.jobs.is_busy, timeout=TIMEOUT)
+    window.go(window.click, "next")
+    window.settle()
     window.qtbot.wait(200)
     assert window.names() == ["image", "proposal"]
     assert not window.mask.any()
@@ -318,7 +337,7 @@ def test_a_result_for_an_image_left_behind_is_dropped(window, scenes):
 
 def test_closing_the_window_saves(window, folder, monkeypatch):
     monkeypatch.setattr(AnnotatorWidget, "hideEvent", lambda widget, event: None)
-    window.widget.open_folder(folder)
+    window.open_folder(folder)
     window.paint(20, 20, 1)
     qt_window, deletes = window.viewer.window._qt_window, Qt.WidgetAttribute.WA_DeleteOnClose
     qt_window.setAttribute(deletes, False)  # the viewer's fixture closes it once more
@@ -329,14 +348,15 @@ def test_closing_the_window_saves(window, folder, monkeypatch):
 
 
 def test_hiding_the_window_saves(window, folder):
-    window.widget.open_folder(folder)
+    window.open_folder(folder)
     window.paint(20, 20, 1)
     window.viewer.window._qt_window.hide()
+    window.settle()
     assert (folder / "weclip_masks" / "img0.png.png").exists()
 
 
 def test_closing_the_panel_saves_and_takes_its_layers_and_keys_away(window, folder):
-    window.widget.open_folder(folder)
+    window.open_folder(folder)
     window.paint(20, 20, 1)
     window.viewer.window.remove_dock_widget(window.widget)
     assert (folder / "weclip_masks" / "img0.png.png").exists()
@@ -346,8 +366,8 @@ def test_closing_the_panel_saves_and_takes_its_layers_and_keys_away(window, fold
 
 
 def test_closing_the_panel_with_unsaved_work_leaves_its_layers(window, folder):
-    window.widget.open_folder(folder)
-    (folder / "weclip_masks").write_text("in the way")
+    window.open_folder(folder)
+    (folder / "weclip_masks" / "img0.png.png").mkdir()
     window.paint(20, 20, 1)
     with window.qtbot.captureExceptions():
         window.viewer.window.remove_dock_widget(window.widget)
@@ -377,15 +397,15 @@ def test_the_plugins_menu_has_a_submenu_with_the_annotator(make_napari_viewer, n
 
 
 def test_a_window_with_unsaved_work_asks_before_it_closes(window, folder, monkeypatch):
-    window.widget.open_folder(folder)
-    (folder / "weclip_masks").write_text("in the way")
+    window.open_folder(folder)
+    (folder / "weclip_masks" / "img0.png.png").mkdir()
     window.paint(20, 20, 1)
     asked = []
     monkeypatch.setattr(window.widget, "_may_lose_work", lambda: asked.append(1))
     assert not window.viewer.window._qt_window.close()
     assert asked
     assert window.viewer.window._qt_window.isVisible()
-    (folder / "weclip_masks").unlink()
+    (folder / "weclip_masks" / "img0.png.png").rmdir()
 
 
 def test_there_is_one_annotator_for_a_window(window):
@@ -412,5 +432,6 @@ def test_a_window_of_its_own_shows_the_whole_first_image(
 
 
 def test_a_folder_without_images_says_what_to_do(window, tmp_path):
-    assert not window.widget.open_folder(tmp_path)
+    with window.qtbot.waitSignal(window.annotator.failed, timeout=TIMEOUT):
+        window.widget.open_folder(tmp_path)
     assert "no images" in window.widget.status_panel.message.text()

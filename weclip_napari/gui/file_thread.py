@@ -35,7 +35,7 @@ class FileThread(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="weclip-files")
-        self._done.connect(_pass_on, Qt.ConnectionType.QueuedConnection)
+        self._done.connect(self._pass_on, Qt.ConnectionType.QueuedConnection)
 
     def run(
         self,
@@ -81,6 +81,5 @@ class FileThread(QObject):
         with contextlib.suppress(RuntimeError):  # the panel was closed meanwhile
             self._done.emit(callback, content)
 
-
-def _pass_on(callback: Callable[[Any], None], content: Any) -> None:
-    callback(content)
+    def _pass_on(self, callback: Callable[[Any], None], content: Any) -> None:
+        callback(content)

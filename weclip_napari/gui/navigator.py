@@ -88,8 +88,10 @@ class Navigator(QObject):
     def judge(self, state: State) -> bool:
         """Accept or skip the open image and open the next unreviewed one."""
         annotator = self._annotator
-        if annotator.current is None or self.is_moving:
+        if self.is_moving:
             return False
+        if annotator.current is None:  # it cannot be read, so it cannot be judged
+            return annotator.workspace is not None and self.next_unreviewed()
         if annotator.is_read_only:
             annotator.tell_read_only()
             return False

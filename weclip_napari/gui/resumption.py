@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, get_args
 
@@ -102,12 +103,9 @@ class Resumption(QObject):
 
 
 def _write(workspace: Workspace, resume: Resume) -> None:
-    """Store it where something of ours is stored already: looking at a folder leaves no trace."""
-    if workspace.store.class_path.parent.is_dir():
-        try:
-            write_resume(workspace.folder, resume)
-        except (OSError, UserError):
-            return  # the next opening starts elsewhere; no work is lost
+    # Where it cannot be stored the next opening starts elsewhere; no work is lost.
+    with contextlib.suppress(OSError, UserError):
+        write_resume(workspace.folder, resume)
 
 
 def _nothing(_: object) -> None:
