@@ -8,13 +8,29 @@ from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QLineEdit
 
 from weclip_napari.core.classes import PUBLISHED_TEMPLATE, VOC_BACKGROUND, VOC_CLASSES
 from weclip_napari.gui import class_panel
-from weclip_napari.gui.class_dialogs import DeleteDialog, MergeDialog, RenameDialog, touched_text
+from weclip_napari.gui.class_dialogs import (
+    DeleteDialog,
+    EditDialog,
+    MergeDialog,
+    RenameDialog,
+    touched_text,
+)
 from weclip_napari.gui.class_model import COLOR, KEY, NAME, THRESHOLD, WORDS
 from weclip_napari.gui.class_panel import ClassPanel
 from weclip_napari.session.class_edits import Touched, delete, merge, rename
 from weclip_napari.session.class_table import PromptSettings
 
 TIMEOUT = 60_000
+
+
+@pytest.fixture(autouse=True)
+def no_questions(monkeypatch):
+    """A dialog that nobody answers would wait for ever."""
+
+    def fail(dialog):
+        raise AssertionError(f"nobody answers: {dialog.windowTitle()}")
+
+    monkeypatch.setattr(EditDialog, "exec", fail)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from weclip_napari.errors import UserError
 from weclip_napari.session.annotation import Annotation, AnnotationStore
@@ -16,6 +17,7 @@ from weclip_napari.session.class_edits import delete, merge, rename
 from weclip_napari.session.class_file import read_class_table
 from weclip_napari.session.class_journal import apply_edit, finish_pending
 from weclip_napari.session.masks import read_mask, write_mask
+from weclip_napari.session.workspace import Workspace
 
 NAMES = ("a.png", "in a folder/b.jpg", "c.png")
 
@@ -172,6 +174,26 @@ def test_killing_a_long_edit_from_outside_loses_nothing(tmp_path):
     for old, new in zip(before, content(store, names)[0], strict=True):
         assert new[0] == np.where(np.array(old[0]) == 1, 2, old[0]).tolist()
         assert new[1] == old[1]
+
+
+def test_opening_the_folder_finishes_the_edit_before_anything_is_read(tmp_path):
+    names = ["a.png", "b.png", "c.png"]
+    store = fill_folder(tmp_path / "images", names)
+    for name in names:
+        Image.new("RGB", (8, 6)).save(store.folder / name)
+    expected = [np.where(annotated(i).mask == 1, 2, annotated(i).mask) for i in range(3)]
+    command = [sys.executable, "-c", KILLED, str(store.folder), "merge", "3"]
+    assert subprocess.run(command, timeout=60).returncode == -signal.SIGKILL
+    assert read_class_table(store.class_path).names == ("dog", "cat", "bird")
+
+    workspace = Workspace(store.folder)
+    assert workspace.store.classes.names == ("cat", "bird")
+    for row, mask in enumerate(expected):
+        image = workspace.read(row)
+        assert np.array_equal(image.mask, mask)
+        assert np.array_equal(image.provenance.human(image.mask), annotated(row).human)
+        assert (image.tags, workspace.index.refresh(row).tags) == (("cat",), ("cat",))
+    workspace.close()
 
 
 def test_an_image_that_cannot_be_edited_does_not_stop_the_others(store):

@@ -1,5 +1,7 @@
 """Classes of a folder and typed tags."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from weclip_napari.errors import UserError
@@ -105,3 +107,12 @@ def test_former_names_lead_to_what_their_classes_are_called_now():
     assert table.present_names(["Dog", "cat", "bird", "puppy"]) == ("hound", "bird")
     table.ensure("dog")  # a class of that name is meant again
     assert table.present_names(["dog"]) == ("dog",)
+
+
+def test_threads_that_add_at_once_agree():
+    table = ClassTable()
+    names = [f"class {number}" for number in range(60)] * 4
+    with ThreadPoolExecutor(8) as pool:
+        added = list(pool.map(lambda name: (name, table.ensure(name).id), names))
+    assert len(set(added)) == len(table) == 60
+    assert sorted(item.key for item in table if item.key) == [*"123456789"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ class PromptSettings:
 
 
 class ClassTable:
-    """The classes of a folder in the order of their label ids.
+    """The classes of a folder in the order of their label ids. Any thread may call it.
 
     Parameters
     ----------
@@ -98,6 +99,7 @@ class ClassTable:
         self.former: dict[str, str] = {}
         self.retired: set[int] = set()
         self._by_id: dict[int, LabelClass] = {}
+        self._changing = threading.RLock()
         for label_class in classes:
             self._add(label_class)
 
@@ -157,9 +159,45 @@ class ClassTable:
         UserError
             When all 254 label ids of an 8-bit mask are taken.
         """
-        known = self.find(name)
-        if known is not None:
-            return known
+        with self._changing:
+            return self.find(name) or self._new(name, label_id)
+
+    def replace(self, label_class: LabelClass) -> None:
+        """Put a class in place of the one with its label id; its key is taken from any other.
+
+        Raises
+        ------
+        UserError
+            When its name is empty or that of another class.
+        """
+        with self._changing:
+            other = self.find(label_class.name)
+            if not label_class.name.strip():
+                raise UserError("A class needs a name. Type one.")
+            if other is not None and other.id != label_class.id:
+                raise UserError(
+                    f"'{other.name}' is a class already. Merge the two, or type another name."
+                )
+            rival = self.by_key(label_class.key)
+            if rival is not None and rival.id != label_class.id:
+                self._by_id[rival.id] = replace(rival, key="")
+            self._by_id[label_class.id] = label_class
+
+    def remove(self, label_id: int) -> None:
+        """Drop a class, if it is there, and retire its label id."""
+        with self._changing:
+            if self._by_id.pop(label_id, None) is not None:
+                self.retired.add(label_id)
+
+    def forget_name(self, name: str, present: str) -> None:
+        """Note that what was called `name` is now `present`, or nothing if that is empty."""
+        old = name.casefold()
+        renamed = {
+            key: present if now.casefold() == old else now for key, now in self.former.items()
+        }
+        self.former = renamed | {old: present}
+
+    def _new(self, name: str, label_id: int | None) -> LabelClass:
         free = [i for i in range(1, IGNORE) if i not in self._by_id]
         if not free:
             raise UserError(f"No label id is free for '{name}': a mask holds at most 254 classes.")
@@ -170,39 +208,6 @@ class ClassTable:
         added = LabelClass(label_id, name, default_color(label_id), key=key)
         self._add(added)
         return added
-
-    def replace(self, label_class: LabelClass) -> None:
-        """Put a class in place of the one with its label id; its key is taken from any other.
-
-        Raises
-        ------
-        UserError
-            When its name is empty or that of another class.
-        """
-        other = self.find(label_class.name)
-        if not label_class.name.strip():
-            raise UserError("A class needs a name. Type one.")
-        if other is not None and other.id != label_class.id:
-            raise UserError(
-                f"'{other.name}' is a class already. Type another name, or merge the two classes."
-            )
-        rival = self.by_key(label_class.key)
-        if rival is not None and rival.id != label_class.id:
-            self._by_id[rival.id] = replace(rival, key="")
-        self._by_id[label_class.id] = label_class
-
-    def remove(self, label_id: int) -> None:
-        """Drop a class, if it is there, and retire its label id."""
-        if self._by_id.pop(label_id, None) is not None:
-            self.retired.add(label_id)
-
-    def forget_name(self, name: str, present: str) -> None:
-        """Note that what was called `name` is now `present`, or nothing if that is empty."""
-        old = name.casefold()
-        renamed = {
-            key: present if now.casefold() == old else now for key, now in self.former.items()
-        }
-        self.former = renamed | {old: present}
 
     def _add(self, label_class: LabelClass) -> None:
         if not BACKGROUND < label_class.id < IGNORE:
