@@ -266,7 +266,7 @@ def test_only_visible_rows_have_their_pictures_read(panel, qtbot, tmp_path):
     panel.table.scrollToBottom()
     qtbot.waitUntil(lambda: 199 in read)
     qtbot.wait(200)
-    assert len(read) < 40, read
+    assert len(read) < 20
 
 
 def test_proposals_in_the_background_can_be_stopped(opened, qtbot):

@@ -1,6 +1,7 @@
 """Thumbnails are read in a thread, those that are looked at first, and not too many are kept."""
 
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -63,6 +64,9 @@ def test_they_are_read_in_another_thread_once(qtbot, thumbnails, reader):
     reader.gate.set()
     with qtbot.waitSignal(thumbnails.loaded):
         thumbnails.get(3)
+        while not reader.read:
+            time.sleep(0.001)
+        assert thumbnails.get(3) is None  # read, but not arrived: not to be read again
     for _ in range(3):
         assert thumbnails.get(3) is not None
     assert reader.read == ["image3"]

@@ -7,7 +7,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QRunnable, Qt, QThread, QThreadPool, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtGui import QImage, QPixmap
 
 from weclip_napari.errors import UserError
@@ -61,11 +61,9 @@ class Thumbnails(QObject):
         self._images: Sequence[Path] = ()
         self._folder_number = 0
         self._waiting: OrderedDict[int, None] = OrderedDict()
-        self._is_reading = False
+        self._taken: set[int] = set()  # out of the queue, and not arrived yet
+        self._thread: threading.Thread | None = None
         self._kept: OrderedDict[int, QPixmap | None] = OrderedDict()
-        self._pool = QThreadPool(self)
-        self._pool.setMaxThreadCount(1)
-        self._pool.setThreadPriority(QThread.Priority.LowPriority)
         self._read.connect(self._on_read, Qt.ConnectionType.QueuedConnection)
 
     def set_images(self, images: Sequence[Path]) -> None:
@@ -74,6 +72,7 @@ class Thumbnails(QObject):
             self._images = images
             self._folder_number += 1
             self._waiting.clear()
+            self._taken.clear()
         self._kept.clear()
 
     def get(self, row: int) -> QPixmap | None:
@@ -82,19 +81,25 @@ class Thumbnails(QObject):
             self._kept.move_to_end(row)
             return self._kept[row]
         with self._lock:
-            self._waiting[row] = None
-            self._waiting.move_to_end(row)
-            if len(self._waiting) > MOST_WAITING:
-                self._waiting.popitem(last=False)
-            must_start, self._is_reading = not self._is_reading, True
-        if must_start:
-            self._pool.start(_Reading(self._read_waiting))
+            if row not in self._taken:
+                self._ask_for(row)
         return None
 
     def stop(self) -> None:
         """Drop what is waiting, and wait for the image being read."""
         self.set_images(())
-        self._pool.waitForDone()
+        thread = self._thread
+        if thread is not None:
+            thread.join()
+
+    def _ask_for(self, row: int) -> None:
+        self._waiting[row] = None
+        self._waiting.move_to_end(row)
+        if len(self._waiting) > MOST_WAITING:
+            self._waiting.popitem(last=False)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._read_waiting, daemon=True)
+            self._thread.start()
 
     def _read_waiting(self) -> None:
         """Read what is waiting, the newest first; called in the thread."""
@@ -111,14 +116,17 @@ class Thumbnails(QObject):
     def _next_job(self) -> tuple[int, int, Path] | None:
         with self._lock:
             if not self._waiting:
-                self._is_reading = False
+                self._thread = None  # the next wish starts another
                 return None
             row, _ = self._waiting.popitem(last=True)
+            self._taken.add(row)
             return self._folder_number, row, self._images[row]
 
     def _on_read(self, folder_number: int, row: int, result: QImage | str) -> None:
         if folder_number != self._folder_number:
             return
+        with self._lock:
+            self._taken.discard(row)
         self._kept[row] = QPixmap.fromImage(result) if isinstance(result, QImage) else None
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
@@ -126,17 +134,6 @@ class Thumbnails(QObject):
             self.failed.emit(row, result)
         else:
             self.loaded.emit(row)
-
-
-class _Reading(QRunnable):
-    """Calls a function in a thread of the pool."""
-
-    def __init__(self, function: Callable[[], None]) -> None:
-        super().__init__()
-        self._function = function
-
-    def run(self) -> None:
-        self._function()
 
 
 def _to_qimage(picture: NDArray[np.uint8]) -> QImage:
