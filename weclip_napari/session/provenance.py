@@ -203,33 +203,47 @@ class Provenance:
 
     def _write(self, box: Box, after: Mask, kind: Kind) -> Box | None:
         changed: Flags = self.mask[box] != after
-        tight = _bounds(changed, box)
-        if tight is None:
+        number = np.count_nonzero(changed)
+        if number == 0:
             self._without_step.add(kind)
             return None
-        inner = _inside(tight, box)
-        changed, after = changed[inner], after[inner]
-        self._push(self._step(kind, tight, changed))
-        self.mask[tight] = after
-        human = self._human[tight]
+        if _LISTED_BYTES * number < _BOXED_BYTES * changed.size:
+            return self._write_listed(box, after, changed, kind)
+        return self._write_boxed(box, after, changed, kind)
+
+    def _write_listed(self, box: Box, after: Mask, changed: Flags, kind: Kind) -> Box:
+        """Write a few pixels far apart, such as a stroke from corner to corner."""
+        rows, columns = np.divmod(np.flatnonzero(changed), changed.shape[1])
+        values = after[rows, columns]
+        rows, columns = rows + box[0].start, columns + box[1].start
+        where = (rows * self.mask.shape[1] + columns).astype(np.uint32)
+        spans = slice(int(rows[0]), int(rows[-1]) + 1), _span(columns)
+        flat_mask, flat_human = self.mask.reshape(-1), self._human.reshape(-1)
+        self._push(kind, spans, where, flat_mask[where], flat_human[where])
+        flat_mask[where] = values
+        flat_human[where] = kind != "proposal"
+        return spans
+
+    def _write_boxed(self, box: Box, after: Mask, changed: Flags, kind: Kind) -> Box:
+        tight = _bounds(changed)
+        changed, after = changed[tight], after[tight]
+        spans = tuple(
+            slice(part.start + whole.start, part.stop + whole.start)
+            for part, whole in zip(tight, box, strict=True)
+        )
+        mask, human = self.mask[spans], self._human[spans]
+        self._push(kind, (spans[0], spans[1]), None, mask.copy(), human.copy())
+        mask[...] = after
         if kind == "proposal":
             human &= ~changed
         else:
             human |= changed
-        return tight
+        return spans[0], spans[1]
 
-    def _step(self, kind: Kind, box: Box, changed: Flags) -> _Step:
-        revision = next(self._numbers)
-        if _LISTED_BYTES * np.count_nonzero(changed) > _BOXED_BYTES * changed.size:
-            mask, human = self.mask[box].copy(), self._human[box].copy()
-            return _Step(kind, box, None, mask, human, self._revision, revision)
-        rows, columns = np.nonzero(changed)
-        rows, columns = rows + box[0].start, columns + box[1].start
-        where = np.ravel_multi_index((rows, columns), self.mask.shape).astype(np.uint32)
-        mask, human = self.mask.reshape(-1)[where], self._human.reshape(-1)[where]
-        return _Step(kind, box, where, mask, human, self._revision, revision)
-
-    def _push(self, step: _Step) -> None:
+    def _push(
+        self, kind: Kind, box: Box, where: NDArray[np.uint32] | None, mask: Mask, human: Flags
+    ) -> None:
+        step = _Step(kind, box, where, mask, human, self._revision, next(self._numbers))
         self._done.append(step)
         self._undone.clear()
         self._revision = step.after
@@ -251,19 +265,11 @@ class Provenance:
         return box
 
 
-def _bounds(changed: Flags, box: Box) -> Box | None:
-    """Give the box around what changed inside a box; None when nothing did."""
-    rows = np.flatnonzero(changed.any(axis=1))
-    if not len(rows):
-        return None
-    top, bottom = int(rows[0]), int(rows[-1]) + 1
-    columns = np.flatnonzero(changed[top:bottom].any(axis=0))
-    y, x = box[0].start, box[1].start
-    return slice(y + top, y + bottom), slice(x + int(columns[0]), x + int(columns[-1]) + 1)
+def _bounds(changed: Flags) -> Box:
+    """Give the box around what is set; something must be."""
+    rows = _span(np.flatnonzero(changed.any(axis=1)))
+    return rows, _span(np.flatnonzero(changed[rows].any(axis=0)))
 
 
-def _inside(inner: Box, outer: Box) -> Box:
-    """Give a box in the coordinates of the one around it."""
-    pairs = zip(inner, outer, strict=True)
-    rows, columns = (slice(a.start - b.start, a.stop - b.start) for a, b in pairs)
-    return rows, columns
+def _span(numbers: NDArray[np.intp]) -> slice:
+    return slice(int(numbers.min()), int(numbers.max()) + 1)
