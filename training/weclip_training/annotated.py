@@ -106,7 +106,9 @@ class FolderPlan:
         return ", ".join(parts)
 
 
-def plan_folder(folder: str | Path, selection: Selection = "all") -> FolderPlan:
+def plan_folder(
+    folder: str | Path, selection: Selection = "all", *, hold_out: bool = True
+) -> FolderPlan:
     """Look up what a folder has to train on; no image is opened.
 
     Parameters
@@ -116,6 +118,8 @@ def plan_folder(folder: str | Path, selection: Selection = "all") -> FolderPlan:
     selection
         "reviewed" takes accepted images and those in which a person drew, "all" those with tags
         alone as well.
+    hold_out
+        Whether some accepted images are only to be scored on.
 
     Raises
     ------
@@ -131,7 +135,7 @@ def plan_folder(folder: str | Path, selection: Selection = "all") -> FolderPlan:
     names = {label_class.id: label_class.name for label_class in classes}
     known = [_labelled(path, summary, names, classes) for path, summary in rows]
     accepted = [image for image in known if image.state == State.ACCEPTED]
-    held_out = set(_held_out(accepted, top))
+    held_out = set(_held_out(accepted, top)) if hold_out else set()
     edited = [image for image in known if image.state == State.EDITED]
     tagged = [x for x in known if x.state in (State.TODO, State.PROPOSED) and x.tags]
     trained = [image for image in accepted if image not in held_out] + edited
@@ -152,8 +156,8 @@ def plan_folder(folder: str | Path, selection: Selection = "all") -> FolderPlan:
     )
 
 
-def require_usable(plan: FolderPlan) -> None:
-    """Make sure that a plan can be trained on and scored.
+def require_usable(plan: FolderPlan, *, hold_out: bool = True) -> None:
+    """Make sure that a plan can be trained on and, where images are held out, scored.
 
     Raises
     ------
@@ -161,7 +165,7 @@ def require_usable(plan: FolderPlan) -> None:
         When there are not at least two accepted images, or there is nothing to train on.
     """
     accepted = len(plan.accepted) + len(plan.held_out)
-    if accepted < LEAST_ACCEPTED:
+    if hold_out and accepted < LEAST_ACCEPTED:
         count = "No image is" if not accepted else "Only one image is"
         raise UserError(
             f"{count} accepted in '{plan.folder}'. Accept at least two: one is held out, to tell "

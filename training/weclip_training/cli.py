@@ -41,10 +41,13 @@ def build_parser() -> argparse.ArgumentParser:
         _add_model(command)
         _add_fit(command)
     _add_retrain(commands)
+    _add_study(commands)
     again = commands.add_parser("resume", help="go on with a run, or start it from a config.json")
     again.add_argument("run", type=Path, help="folder of the run")
     again.set_defaults(configure=_configured)
-    for command in (*commands.choices.values(),):
+    for name, command in commands.choices.items():
+        if name == "study":
+            continue
         command.add_argument(
             "--events", action="store_true", help="print every step as a line of JSON"
         )
@@ -64,6 +67,20 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--steps", type=at_least(1), default=RETRAIN_STEPS)
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(configure=_configure_retraining)
+
+
+def _add_study(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    parser = commands.add_parser(
+        "study", help="train several settings from several seeds on drawn scenes; print a table"
+    )
+    parser.add_argument("study", choices=("affinity-weight", "first-layer", "adaptation"))
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of its runs")
+    parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N")
+    parser.add_argument("--scenes", type=at_least(1), default=200, help="to train on")
+    parser.add_argument("--held-out", type=at_least(1), default=60, help="scenes to score on")
+    parser.add_argument("--steps", type=at_least(1), default=300)
+    parser.add_argument("--batch", type=at_least(1), default=4)
+    parser.set_defaults(configure=None)
 
 
 def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
@@ -182,7 +199,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     try:
-        _train(args.configure(args), print_events=args.events)
+        if args.configure is None:
+            _study(args)
+        else:
+            _train(args.configure(args), print_events=args.events)
     except UserError as error:
         say(f"error: {error}")
         return 2
@@ -212,6 +232,21 @@ def _train(config: TrainConfig, *, print_events: bool) -> None:
         say(f"'{config.run}' is done; see report.md there")
 
 
+def _study(args: argparse.Namespace) -> None:
+    from weclip_training.studies import Budget, rows, run_study, table
+
+    budget = Budget(args.scenes, args.held_out, args.steps, args.batch)
+    seeds = range(1, args.seeds + 1)
+    for setting, seed, event in run_study(args.study, args.out, seeds, budget):
+        if event.metrics:
+            say(f"{setting}, seed {seed}: {_scores(event)}")
+    print(table(rows(args.study, args.out, seeds, budget)))
+
+
+def _scores(event: TrainStep) -> str:
+    return "  ".join(f"{name} {value:.1f}" for name, value in event.metrics.items())
+
+
 def _show(events: Iterable[TrainStep], steps: int) -> None:
     from tqdm import tqdm
 
@@ -222,5 +257,4 @@ def _show(events: Iterable[TrainStep], steps: int) -> None:
             for problem in event.problems:
                 say(f"note: {problem}")
             if event.metrics:
-                scores = "  ".join(f"{name} {value:.1f}" for name, value in event.metrics.items())
-                say(f"step {event.step}, held-out mIoU %: {scores}")
+                say(f"step {event.step}, held-out mIoU %: {_scores(event)}")

@@ -166,7 +166,7 @@ def open_data(config: DataConfig, supervision: Supervision) -> TrainData:
     if config.held_out or config.held_out_split:
         place = Path(config.held_out or config.root)
         held_out = _open(place, config.held_out_split, dataset.classes)
-        _same_classes(dataset, held_out)
+        require_known(held_out, dataset.classes)
     return TrainData(
         dataset.classes,
         ExampleImages(dataset.examples, supervision),
@@ -185,9 +185,16 @@ def _open(folder: Path, split: str | None, classes: tuple[str, ...]) -> Dataset:
     return read_voc_tree(folder, names, split)
 
 
-def _same_classes(dataset: Dataset, held_out: Dataset) -> None:
-    if dataset.classes != held_out.classes:
+def require_known(held_out: Dataset, classes: tuple[str, ...]) -> None:
+    """Make sure that held-out masks have the label ids of the classes that are trained.
+
+    Raises
+    ------
+    UserError
+        If they list their classes otherwise.
+    """
+    if held_out.classes != classes:
         raise UserError(
-            f"'{held_out.folder}' lists other classes than '{dataset.folder}'; give both the same "
-            f"{CLASSES}."
+            f"'{held_out.folder}' lists other classes ({', '.join(held_out.classes)}) than are "
+            f"trained ({', '.join(classes)}); list the same in both, in the same order."
         )

@@ -14,8 +14,9 @@ from weclip_napari.core.decoder import WeclipDecoder
 from weclip_napari.core.model import WeclipModel
 from weclip_napari.core.typed_tags import prompt_words
 from weclip_napari.errors import UserError
+from weclip_napari.session.dataset import read_dataset
 from weclip_training.annotated import AnnotatedImages, plan_folder, require_usable, write_held_out
-from weclip_training.data import TrainData, open_data
+from weclip_training.data import TrainData, open_data, require_known
 from weclip_training.extension import extended
 from weclip_training.views import ViewBuilder
 
@@ -95,15 +96,20 @@ def load_base(config: TrainConfig) -> WeclipModel:
 
 
 def _annotated(config: TrainConfig, base: WeclipModel, classes: tuple[str, ...] | None) -> Setup:
-    plan = plan_folder(config.data.root, config.data.selection)
-    require_usable(plan)
+    given = config.data.held_out
+    plan = plan_folder(config.data.root, config.data.selection, hold_out=given is None)
+    require_usable(plan, hold_out=given is None)
     wanted = classes or plan.classes
     if base.decoder is None:
         decoder = _new_decoder(config, base, wanted)
     else:
         decoder = extended(base.decoder, wanted, config.fit.seed)
     known = decoder.config.classes
-    held_out = write_held_out(plan, known, Path(config.run) / HELD_OUT)
+    if given is None:
+        held_out = write_held_out(plan, known, Path(config.run) / HELD_OUT)
+    else:
+        held_out = read_dataset(given)
+        require_known(held_out, known)
     data = TrainData(known, AnnotatedImages(plan, known), held_out, plan.notes)
     own = _folder_config(base.config, plan)
     return Setup(data, base, decoder, _builder(base, own, decoder, plan.synonyms))
