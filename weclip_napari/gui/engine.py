@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from weclip_napari.gui.native_libraries import import_triton_apart
+from weclip_napari.gui.native_libraries import gentle_imports
 from weclip_napari.gui.turns import Turns
 
 if TYPE_CHECKING:
@@ -291,11 +291,9 @@ class Engine:
 
 def _loader(device: str | None, weights: Path | None) -> Load:
     def load(spec: str) -> Predictor:
-        import_triton_apart()
-        # Torch takes seconds to import; napari's menu must not wait for it.
-        from weclip_napari.core.checkpoint import load_model
-        from weclip_napari.core.predictor import Predictor
-
+        with gentle_imports():  # late: torch takes seconds, for which no menu must wait
+            from weclip_napari.core.checkpoint import load_model
+            from weclip_napari.core.predictor import Predictor
         return Predictor(load_model(spec, device, weights=weights))
 
     return load

@@ -1,11 +1,46 @@
-"""Keeping the native libraries of torch and of OpenGL apart in one process."""
+"""Getting torch's native libraries into a process that already shows a window."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import gc
 import importlib
+import importlib.util
 import os
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextlib.contextmanager
+def gentle_imports() -> Iterator[None]:
+    """Prepare for imports of torch inside the ``with`` block, in whatever thread.
+
+    Torch's threads are told to sleep while they wait for each other, unless the user decided
+    otherwise. By default they keep their processors busy: where the window, or another program,
+    needs one too, everything then takes ten times as long.
+
+    A full garbage collection stops all threads, and the more than a million objects that such
+    imports make would start several. So they wait until the end, and find these objects among
+    the old ones, where they belong.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    load_torch_libraries()
+    import_triton_apart()
+    if not gc.isenabled() or gc.get_freeze_count():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.unfreeze()  # both together: all objects become old ones, without being looked at
+        gc.enable()
 
 
 def import_triton_apart() -> None:
@@ -25,3 +60,23 @@ def import_triton_apart() -> None:
             importlib.import_module("triton")
     finally:
         sys.setdlopenflags(flags)
+
+
+def load_torch_libraries() -> None:
+    """Load torch's large libraries without stopping the other threads, on Linux.
+
+    An import statement holds Python's lock while it loads a library, and torch's take up to
+    seconds: the window would stand still. A plain call of `dlopen` lets the lock go, and the
+    import then finds them loaded. Only libraries that know nothing of Python are loaded, in the
+    order and the way of torch itself, and none where the user has a say in which are found.
+    """
+    if sys.platform != "linux" or "torch" in sys.modules or "LD_LIBRARY_PATH" in os.environ:
+        return
+    spec = importlib.util.find_spec("torch")
+    folder = Path(spec.origin).parent / "lib" if spec and spec.origin else None
+    if folder is None or not (folder / "libtorch.so").is_file():
+        return
+    dlopen = ctypes.CDLL(None).dlopen
+    dlopen.argtypes, dlopen.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
+    dlopen(os.fsencode(folder / "libtorch_global_deps.so"), os.RTLD_NOW | os.RTLD_GLOBAL)
+    dlopen(os.fsencode(folder / "libtorch.so"), os.RTLD_NOW)
