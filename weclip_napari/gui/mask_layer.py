@@ -75,7 +75,7 @@ class MaskLayer:
     def is_being_drawn(self) -> bool:
         """Whether a stroke is under way: steps and proposals have to wait for its end."""
         outline = self.layer._overlays.get("brush_stroke")  # napari's right-button tool
-        return self._is_pressed or bool(getattr(outline, "active", False))
+        return self._is_pressed or (outline is not None and outline.active)
 
     @property
     def is_editable(self) -> bool:
@@ -157,13 +157,22 @@ class MaskLayer:
             self._show(self.provenance.redo())
 
     def stop(self) -> None:
-        """Follow the layer's changes no longer."""
+        """Follow the layer's changes no longer; what is half drawn in it is dropped."""
+        self._drop_unfinished()
         self.layer.events.paint.disconnect(self._on_paint)
         self.layer.events.data.disconnect(self._on_data)
         self.layer.events.editable.disconnect(self._on_editable)
         self.layer.mouse_drag_callbacks.remove(self._on_drag)
         self.layer.bind_key(_UNDO, None)
         self.layer.bind_key(_REDO, None)
+
+    def _drop_unfinished(self) -> None:
+        """Let no corner of a polygon and no outline of this image wait in the layer."""
+        polygon, outline = (self.layer._overlays.get(name) for name in ("polygon", "brush_stroke"))
+        if outline is not None and outline.active:
+            outline.abort(self.layer)
+        if polygon is not None:
+            polygon.points = []
 
     def _catch_up(self) -> None:
         """Count what changed without a word, such as by a script, as drawn by a person."""
