@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TEMPORARY = ".tmp"
+LEFTOVER_AGE_S = 3600
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class MaskFiles:
     stamps
         When and how large each mask and sidecar was last written, by its path inside the folder.
     leftovers
-        Unfinished files of a program that was killed.
+        Unfinished files of a program that was killed; not those that one may be writing now, such
+        as a training that runs.
     """
 
     stamps: dict[str, str] = field(default_factory=dict)
@@ -60,7 +63,9 @@ def _note(found: MaskFiles, pending: list[str], name: str, entry: os.DirEntry[st
         with contextlib.suppress(OSError):  # it has just been removed
             found.stamps[name] = _stamp(entry.stat())
     elif entry.name.startswith(".") and entry.name.endswith(TEMPORARY):
-        found.leftovers.append(entry.path)
+        with contextlib.suppress(OSError):
+            if time.time() - entry.stat().st_mtime > LEFTOVER_AGE_S:
+                found.leftovers.append(entry.path)
 
 
 def _stamp_of_file(path: Path) -> str:
