@@ -201,7 +201,7 @@ class FolderPanel(QWidget):
         if workspace is not None:
             shown = len(self.images.order)
             found = f"{shown:,} shown of " if shown < len(workspace.images) else ""
-            self.title.setText(found + workspace.folder.name)
+            self.title.setText(found + "/".join(workspace.folder.parts[-2:]))
 
     def _open(self, row: int) -> None:
         if row != self._annotator.index:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from qtpy.QtGui import QPaintEvent
     from qtpy.QtWidgets import QWidget
 
-_WIDTHS = {STATE: 66, MEASURE: 76}
+_WIDTHS = {STATE: 82, MEASURE: 72}
 _SHORTEST = 3
 
 
