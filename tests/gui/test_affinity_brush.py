@@ -199,8 +199,11 @@ def test_an_affinity_that_does_not_exist_is_explained(annotator, panel, mouse, m
     monkeypatch.setattr(annotator.engine, "affinity", affinity)
     said = []
     annotator.failed.connect(said.append)
-    mouse.scribble((40, 24))
-    assert said[0] == "The model has no decoder."
+    annotator.noted.connect(said.append)
+    mouse.move(40, 24)
+    assert not said
+    mouse.scribble((40, 24), (40, 40))
+    assert said == ["The model has no decoder."]
 
 
 def test_the_kind_of_affinity_can_be_chosen(annotator, panel, mouse, rows):
@@ -232,6 +235,7 @@ def test_it_stays_in_use_on_the_next_image(annotator, panel, mouse, qtbot):
     with qtbot.waitSignal(annotator.image_opened, timeout=TIMEOUT):
         annotator.open_image(2)
     assert panel.brush.is_on
+    assert not annotator.layers.mask.layer.mouse_pan
     panel.brush.set_threshold(0.9)  # the selection was another image's
     assert np.array_equal(first.mask, before)
     assert not annotator.layers.mask.mask.any()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
@@ -135,11 +136,15 @@ class AffinityBrush(QObject):
         if position is None:
             self._hide_preview()
         elif self._hovered is None or not self._hovered.holds(*position):
-            self._hovered = Scribble(self._drawing_size())
+            self._hover(position)
+
+    def _hover(self, position: tuple[int, int]) -> None:
+        self._hovered = Scribble(self._drawing_size())
+        with contextlib.suppress(UserError):  # a click will tell
             if self._touch(self._hovered, *position):
                 self._show_preview(self._hovered)
-            else:
-                self._hide_preview()
+                return
+        self._hide_preview()
 
     def _on_drag(self, layer: Labels, event: Any) -> Iterator[None]:
         position = self._pixel(event)
@@ -160,12 +165,15 @@ class AffinityBrush(QObject):
     def _scribble_to(self, start: tuple[int, int], end: tuple[int, int]) -> None:
         """Touch every patch on the way to a pixel."""
         scribble = self._scribble
-        if scribble is None:  # the image was left meanwhile
+        if scribble is None:  # the image was left meanwhile, or there is no such affinity
             return
-        is_new = False
-        for y, x in pixels_between(start, end):
-            is_new |= self._touch(scribble, y, x)
-        if is_new:
+        try:
+            touched = [self._touch(scribble, y, x) for y, x in pixels_between(start, end)]
+        except UserError as error:  # such as: nothing was learned without a decoder
+            self._scribble = None
+            self._annotator.failed.emit(str(error))
+            return
+        if any(touched):
             self._show_preview(scribble)
 
     def _touch(self, scribble: Scribble, y: int, x: int) -> bool:
@@ -173,11 +181,7 @@ class AffinityBrush(QObject):
         image = self._annotator.current
         if image is None or scribble.holds(y, x):
             return False
-        try:
-            row = self._annotator.engine.affinity(image.digest, y, x, self.kind)
-        except UserError as error:  # such as: nothing was learned without a decoder
-            self._annotator.failed.emit(str(error))
-            return False
+        row = self._annotator.engine.affinity(image.digest, y, x, self.kind)
         if row is not None:
             scribble.add(y, x, row)
         return row is not None
