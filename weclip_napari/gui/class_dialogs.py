@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import (
     QComboBox,
     QDialog,
@@ -121,7 +120,7 @@ class MergeDialog(EditDialog):
         explain(self.into, "merge_into")
         for other in classes:
             if other.id != label_class.id:
-                self.into.addItem(QIcon(swatch(other)), other.name, other.id)
+                self.into.addItem(swatch(other), other.name, other.id)
         self.inputs.addWidget(_plain(f"Merge '{label_class.name}' into"))
         self.inputs.addWidget(self.into)
         self.into.currentIndexChanged.connect(lambda _: self.show_touched())

@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QColor, QPainter, QPixmap
+from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -142,8 +142,8 @@ class ClassModel(QAbstractTableModel):
         return True
 
 
-def swatch(label_class: LabelClass) -> QPixmap:
-    """Draw the colour of a class as a small round square."""
+def swatch(label_class: LabelClass) -> QIcon:
+    """Draw the colour of a class as a small square, the same in a selected row."""
     picture = QPixmap(SWATCH, SWATCH)
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)
@@ -152,7 +152,9 @@ def swatch(label_class: LabelClass) -> QPixmap:
     painter.setBrush(QColor(*label_class.color))
     painter.drawRoundedRect(0, 0, SWATCH, SWATCH, 3, 3)
     painter.end()
-    return picture
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)
+    return icon
 
 
 def _value(label_class: LabelClass, column: int) -> str | float:
