@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PUBLISHED_CROP = 320
 PUBLISHED_SCALES = (0.5, 2.0)
-RETRAIN_STEPS = 200
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -64,7 +63,7 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--model", default="embedded", help="what to go on with")
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")
     parser.add_argument("--device", metavar="NAME", help="default: a GPU if any")
-    parser.add_argument("--steps", type=at_least(1), default=RETRAIN_STEPS)
+    parser.add_argument("--steps", type=at_least(1), help="of the optimiser (default: 200)")
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(configure=_configure_retraining)
 
@@ -84,7 +83,7 @@ def _add_study(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
-    from weclip_training.retrain import new_run, retrain_config
+    from weclip_training.retrain import STEPS, new_run, retrain_config
 
     return retrain_config(
         args.data,
@@ -93,7 +92,7 @@ def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
         weights=args.weights,
         device=args.device,
         selection="reviewed" if args.reviewed_only else "all",
-        steps=args.steps,
+        steps=args.steps or STEPS,
         seed=args.seed,
     )
 

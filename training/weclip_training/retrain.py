@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from weclip_training.config import Selection
     from weclip_training.engine import TrainStep
 
-BATCH = 8
+STEPS, BATCH = 200, 8
 RATE = 1e-3
 RESULT = "result.json"
 

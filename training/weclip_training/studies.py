@@ -113,7 +113,7 @@ def adaptation(out: Path, seed: int, budget: Budget) -> Settings:
         name: TrainConfig(
             run="",
             data=DataConfig(
-                str(_annotated(truth, folder.with_name(f"{folder.name}-{corrected}"), corrected)),
+                str(annotate(truth, folder.with_name(f"{folder.name}-{corrected}"), corrected)),
                 held_out=str(held_out),
                 selection="reviewed" if name == "corrected only" else "all",
             ),
@@ -214,8 +214,18 @@ def _scenes(out: Path, name: str, count: int, seed: int, domain: Domain | None =
     return folder
 
 
-def _annotated(truth: Path, folder: Path, corrected: int | None) -> Path:
-    """Make a folder as the annotator leaves it: some images accepted, of the others the tags."""
+def annotate(truth: Path, folder: Path, corrected: int | None = None) -> Path:
+    """Make a folder as the annotator leaves it: some images accepted, of the others the tags.
+
+    Parameters
+    ----------
+    truth
+        A data set folder.
+    folder
+        To be made.
+    corrected
+        How many images are accepted; all by default.
+    """
     done = folder / "done"
     if done.exists():
         return folder

@@ -27,6 +27,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     gui = subjects.add_parser("gui", help="the annotator in a real window, with the embedded model")
     gui.add_argument("--json", action="store_true", help="print the figures as JSON")
     gui.set_defaults(run=run_gui)
+    train = subjects.add_parser("train", help="training with and without kept features; retraining")
+    train.add_argument("--json", action="store_true", help="print the figures as JSON")
+    train.set_defaults(run=run_train)
 
 
 def run_propose(args: argparse.Namespace) -> int:
@@ -55,4 +58,16 @@ def run_gui(args: argparse.Namespace) -> int:
         print_json(figures)
     else:
         say("\n".join(f"{name}: {value}  ({WHAT[name]})" for name, value in figures.items()))
+    return 0
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """Time training."""
+    from weclip_training.bench import bench_train
+
+    figures = bench_train()
+    if args.json:
+        print_json(figures)
+    else:
+        say("\n".join(f"{name}: {value}" for name, value in figures.items()))
     return 0
