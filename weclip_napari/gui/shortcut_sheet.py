@@ -13,6 +13,7 @@ from weclip_napari.gui.tooltips import KEYS, TOOLTIPS, key_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+_CLASSES = ("Alt+1 … Alt+9", "Paint with the class that has this key in the tab Classes.")
 _LABELS_LAYER = (
     ("1", "Eraser"),
     ("2", "Brush"),
@@ -30,6 +31,7 @@ class ShortcutSheet(QWidget):
     def __init__(self) -> None:
         super().__init__()
         ours = [(key_of(name), TOOLTIPS[name]) for name in KEYS if key_of(name)]
+        ours.append(_CLASSES)
         sheet = QLabel(_table("Annotator", ours) + _table("Labels layer (napari)", _LABELS_LAYER))
         sheet.setWordWrap(True)
         sheet.setAlignment(Qt.AlignmentFlag.AlignTop)
