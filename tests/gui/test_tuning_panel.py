@@ -35,6 +35,15 @@ def test_the_branch_is_chosen_and_proposes_again(panel, annotator, propose, qtbo
     assert annotator.results[0].branch == "cam"
 
 
+def test_a_click_leaves_the_letters_to_the_picture(panel, qtbot):
+    panel.activateWindow()
+    panel.on_open.setFocus()
+    qtbot.waitUntil(panel.on_open.hasFocus, timeout=1000)
+    qtbot.mouseClick(panel.branch, Qt.MouseButton.LeftButton)
+    panel.branch.hidePopup()
+    assert not panel.branch.hasFocus()  # D is "next image", not "Decoder"
+
+
 def test_a_stronger_background_takes_more_pixels(panel, annotator, propose, qtbot):
     annotator.tune(branch="cam")
     propose("apple")

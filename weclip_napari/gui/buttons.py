@@ -1,10 +1,11 @@
-"""Push buttons with a name, a tooltip and, where they have one, a key."""
+"""Buttons and drop-down lists with a name, a tooltip and, where they have one, a key."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
 
 from weclip_napari.gui.tooltips import explain
 
@@ -44,6 +45,18 @@ def button(text: str, name: str, on_click: Callable[[], object]) -> QPushButton:
     made = _Button(text)
     explain(made, name)
     made.clicked.connect(lambda: on_click())
+    return made
+
+
+def drop_down(name: str) -> QComboBox:
+    """Make a drop-down list, empty yet, with its entry in the tooltips as object name.
+
+    A click does not leave the keyboard with it: there, a letter picks an item, and ours mean
+    something else.
+    """
+    made = QComboBox()
+    explain(made, name)
+    made.setFocusPolicy(Qt.FocusPolicy.TabFocus)
     return made
 
 

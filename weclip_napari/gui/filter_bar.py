@@ -8,6 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
 
+from weclip_napari.gui.buttons import drop_down
 from weclip_napari.gui.image_filter import Show, Sort, Wanted
 from weclip_napari.gui.state_style import PROBLEM_COLOR, STATE_COLORS, STATE_NAMES
 from weclip_napari.gui.tooltips import explain
@@ -115,8 +116,7 @@ class FilterBar(QWidget):
 
 
 def _choice(name: str, texts: Mapping[Show, str] | Mapping[Sort, str], width: int) -> QComboBox:
-    choice = QComboBox()
-    explain(choice, name)
+    choice = drop_down(name)
     for value, text in texts.items():
         choice.addItem(text, value)
     choice.setFixedWidth(width)

@@ -8,7 +8,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
 from qtpy.QtWidgets import (
     QButtonGroup,
-    QComboBox,
     QHBoxLayout,
     QHeaderView,
     QLabel,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from weclip_napari.gui.buttons import drop_down
 from weclip_napari.gui.live_slider import LiveSlider
 from weclip_napari.gui.numbers import percent
 from weclip_napari.gui.table_style import style_table
@@ -87,8 +87,7 @@ class ResultPanel(QWidget):
         self._results: list[TagResult] = []
         self.table = _make_table()
         self.views = QButtonGroup(self)
-        self.affinity = QComboBox()
-        explain(self.affinity, "affinity_kind")
+        self.affinity = drop_down("affinity_kind")
         for kind, text in AFFINITIES.items():
             self.affinity.addItem(text, kind)
         layout = QVBoxLayout(self)

@@ -9,7 +9,6 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QCheckBox,
-    QComboBox,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -22,7 +21,7 @@ from qtpy.QtWidgets import (
 )
 
 from weclip_napari.gui.affinity_brush import THRESHOLD, AffinityBrush
-from weclip_napari.gui.buttons import button, row_of
+from weclip_napari.gui.buttons import button, drop_down, row_of
 from weclip_napari.gui.drawing import Drawing
 from weclip_napari.gui.live_slider import LiveSlider
 from weclip_napari.gui.mask_tools import MaskTools
@@ -108,8 +107,7 @@ class ToolPanel(QWidget):
         return row_of(self.undo, self.redo, self.overrule)
 
     def _make_drawing(self) -> QVBoxLayout:
-        self.label = QComboBox()
-        explain(self.label, "paint_label")
+        self.label = drop_down("paint_label")
         self.brush_slider = QSlider(Qt.Orientation.Horizontal)
         self.brush_slider.setRange(1, LARGEST_BRUSH)
         explain(self.brush_slider, "brush_slider")
@@ -137,8 +135,7 @@ class ToolPanel(QWidget):
     def _make_affinity(self) -> QVBoxLayout:
         self.threshold = LiveSlider(0.0, 1.0, THRESHOLD)
         explain(self.threshold, "selection_threshold")
-        self.kind = QComboBox()
-        explain(self.kind, "selection_kind")
+        self.kind = drop_down("selection_kind")
         for kind, text in KINDS.items():
             self.kind.addItem(text, kind)
         self.connected = QCheckBox("connected")
@@ -150,9 +147,8 @@ class ToolPanel(QWidget):
         return layout
 
     def _make_edits(self) -> QVBoxLayout:
-        self.scope = QComboBox()
+        self.scope = drop_down("edit_scope")
         self.scope.addItems(["the painted class", "all classes"])
-        explain(self.scope, "edit_scope")
         self.min_area = _number("island_area", 2, 1_000_000, MIN_AREA, " px")
         self.radius = _number("smooth_radius", 1, 50, RADIUS, " px")
         self.working = QLabel("working …")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
-from weclip_napari.gui.buttons import button, row_of
+from weclip_napari.gui.buttons import button, drop_down, row_of
 from weclip_napari.gui.live_slider import LiveSlider
 from weclip_napari.gui.tooltips import explain
 from weclip_napari.gui.tuning import Tuning
@@ -30,8 +30,7 @@ class TuningPanel(QWidget):
     def __init__(self, annotator: Annotator, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._annotator = annotator
-        self.branch = QComboBox()
-        explain(self.branch, "branch")
+        self.branch = drop_down("branch")
         for branch, text in BRANCHES.items():
             self.branch.addItem(text, branch)
         self.power = LiveSlider(LOWEST_POWER, HIGHEST_POWER, 1.0, is_logarithmic=True)
