@@ -118,6 +118,7 @@ class Window:
         target = popup if popup.isVisible() else entry
         with self.qtbot.waitSignal(self.annotator.proposal_shown, timeout=TIMEOUT):
             self.qtbot.keyClick(target, Qt.Key.Key_Return)
+        self.settle()
 
     def take_brush(self, label):
         layer = self.viewer.layers["proposal"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from qtpy.QtCore import QTimer
+
 from weclip_napari.errors import UserError
 from weclip_napari.gui.affinity_probe import AffinityProbe
 from weclip_napari.gui.annotator_state import AnnotatorState
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
     from weclip_napari.gui.tag_result import TagResult
     from weclip_napari.session.folder_index import Summary
 
+BREATH_MS = 10
+
 
 class Annotator(AnnotatorState):
     """The annotator's work on one viewer; the panels talk to nothing else.
@@ -68,7 +72,7 @@ class Annotator(AnnotatorState):
         super().__init__(parent)
         self.engine = engine or Engine()
         self.viewport = Viewport(viewer)
-        self.layers = LayerStack(self.viewport)
+        self.layers = LayerStack(self.viewport, lambda step: QTimer.singleShot(BREATH_MS, step))
         self.probe = AffinityProbe(self.viewport, self.layers, self._look_up_affinity)
         self.affinity_kind: AffinityKind = "attention"
         self.overrule = False

@@ -130,8 +130,9 @@ class AnnotatorState(QObject):
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is computed for the open image, nothing saved, and no other one read."""
-        return not (self.jobs.is_busy or self.saver.is_writing or self.navigator.is_moving)
+        """Whether nothing is computed for the open image, shown, saved or read."""
+        is_busy = self.jobs.is_busy or self.saver.is_writing or self.navigator.is_moving
+        return self.layers.is_complete and not is_busy
 
     @property
     def save_state(self) -> SaveState:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from napari.layers import Image
 
-from weclip_napari.gui.layer_data import affinity_picture, heat_colormap, patch_placement
+from weclip_napari.gui.layer_data import affinity_picture, patch_placement
+from weclip_napari.gui.map_layer import map_layer, place
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from napari.layers import Labels, Layer
     from numpy.typing import NDArray
@@ -29,6 +31,10 @@ CAM = "CAM · "
 REFINED_CAM = "refined CAM · "
 
 
+def _at_once(step: Callable[[], None]) -> None:
+    step()
+
+
 class LayerStack:
     """The layers of the open image, from bottom to top: image, uncertainty, affinity, CAMs, mask.
 
@@ -42,6 +48,9 @@ class LayerStack:
     ----------
     viewport
         Where to show them; layers of others there are left alone.
+    later
+        Calls a function when the window has taken a breath; at once by default. Napari takes a
+        tenth of a second for each new layer.
 
     Attributes
     ----------
@@ -53,11 +62,15 @@ class LayerStack:
         What was last asked for by `show_view`.
     """
 
-    def __init__(self, viewport: Viewport) -> None:
+    def __init__(
+        self, viewport: Viewport, later: Callable[[Callable[[], None]], None] = _at_once
+    ) -> None:
         self.mask: MaskLayer | None = None
         self.tag: str | None = None
         self.view: View = "mask"
         self._viewport = viewport
+        self._later = later
+        self._waiting: list[Callable[[], None]] = []
         self._layers: dict[str, Layer] = {}
         self._selection: Layer | None = None
         self._shown = _roles_in_view("mask")
@@ -67,6 +80,11 @@ class LayerStack:
         """Whether the affinity layer is there and visible."""
         layer = self._layers.get(AFFINITY)
         return layer is not None and self._viewport.holds(layer) and bool(layer.visible)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether no layer of the proposal is still to be added."""
+        return not self._waiting
 
     @property
     def shown(self) -> dict[str, bool]:
@@ -82,6 +100,7 @@ class LayerStack:
 
     def show_image(self, pixels: NDArray[np.uint8], mask: MaskLayer) -> None:
         """Show a picture, (H, W, 3) uint8, and its mask, in place of the image before."""
+        self._waiting = []
         self._remember_shown()
         if self._layers.get(MASK) is not mask.layer:
             self._remove([MASK])
@@ -107,22 +126,30 @@ class LayerStack:
             self.mask.is_editable = False
 
     def show_proposal(self, proposal: Proposal) -> None:
-        """Show the maps of a proposal, in place of those of the one before."""
+        """Show the maps of a proposal, in place of those of the one before.
+
+        Those that need a new layer are added one by one; see `is_complete`.
+        """
         maps = {UNCERTAINTY: proposal.canvas_uncertainty}
         maps |= {AFFINITY: np.zeros(proposal.grid, np.float32)}
         maps |= {CAM + tag: proposal.cam[i] for i, tag in enumerate(proposal.tags)}
         maps |= {REFINED_CAM + tag: proposal.refined_cam[i] for i, tag in enumerate(proposal.tags)}
         self._remember_shown()
         spare = [key for key in self._map_keys() if key not in maps]
+        steps: list[Callable[[], None]] = []
         for key, values in maps.items():
             if key not in self._layers and spare:
                 self._rename(spare.pop(0), key)
-            self._show_map(key, values, proposal.image_size)
-        self._remove(spare)
+            show = partial(self._show_map, key, values, proposal.image_size)
+            if key in self._layers:
+                show()
+            else:
+                steps.append(show)
         if self.tag not in proposal.tags:
             self._choose(proposal.tags[0])
-        self._arrange([IMAGE, *maps])
-        self._raise_mask()
+        steps.append(partial(self._complete, spare, [IMAGE, *maps]))
+        self._waiting = steps
+        self._go_on(steps)
 
     def blank_maps(self) -> None:
         """Show nothing in the maps until there is a proposal."""
@@ -160,10 +187,23 @@ class LayerStack:
 
     def clear(self) -> None:
         """Remove the annotator's layers."""
+        self._waiting = []
         self._remember_shown()
         self.hide_selection()
         self._remove(list(self._layers))
         self.mask = None
+
+    def _go_on(self, steps: list[Callable[[], None]]) -> None:
+        """Take one step and the others later, unless something else is shown by then."""
+        if steps is self._waiting and steps:
+            steps.pop(0)()
+            if steps:
+                self._later(partial(self._go_on, steps))
+
+    def _complete(self, spare: list[str], order: list[str]) -> None:
+        self._remove(spare)
+        self._arrange(order)
+        self._raise_mask()
 
     def _show_picture(self, pixels: NDArray[np.uint8]) -> None:
         if IMAGE in self._layers:
@@ -176,9 +216,11 @@ class LayerStack:
         placement = patch_placement(values.shape, size)
         if key in self._layers:
             self._layers[key].data = values
-            _place(self._layers[key], placement)
+            place(self._layers[key], placement)
         else:
-            self._add(key, _map_layer(key, values, placement))
+            self._layers[key] = map_layer(key, values, placement)
+            self._apply_shown(key)
+            self._viewport.add_below(self._layers[key], self._layers[MASK])
 
     def _map_keys(self) -> list[str]:
         return [key for key in self._layers if key not in (IMAGE, MASK)]
@@ -201,7 +243,8 @@ class LayerStack:
         """Make another tag the chosen one, shown as the one before was."""
         self.tag = tag
         for key in (CAM + tag, REFINED_CAM + tag):
-            self._apply_shown(key)
+            if key in self._layers:
+                self._apply_shown(key)
 
     def _arrange(self, keys: list[str]) -> None:
         self._viewport.arrange(self._layers.get(key) for key in keys)
@@ -233,27 +276,6 @@ class LayerStack:
         if self._selection is not None and self._viewport.holds(self._selection):
             self._viewport.raise_to_top(self._selection)
         self._viewport.raise_to_top(self._layers[MASK])
-
-
-def _map_layer(key: str, values: NDArray[np.float32], placement: dict[str, Any]) -> Image:
-    return Image(
-        values,
-        name=key,
-        colormap=heat_colormap(),
-        contrast_limits=(0, 1),
-        blending="translucent",
-        interpolation2d="linear",
-        **placement,
-    )
-
-
-def _place(layer: Layer, placement: dict[str, tuple[float, float]]) -> None:
-    """Lay a map over the image; the viewer measures all layers anew after each change."""
-    if all(np.allclose(getattr(layer, name), value) for name, value in placement.items()):
-        return
-    with layer.events.scale.blocker():
-        layer.scale = placement["scale"]
-    layer.translate = placement["translate"]
 
 
 def _roles_in_view(view: View) -> dict[str, bool]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     import napari.viewer
     from napari.layers import Layer
@@ -31,11 +33,21 @@ class Viewport:
         """Put a layer on top."""
         self._viewer.layers.append(layer)
 
+    def add_below(self, layer: Layer, other: Layer) -> None:
+        """Put a layer right below another one, which becomes the active one if it is there."""
+        layers = self._viewer.layers
+        if other not in layers:
+            layers.append(layer)
+            return
+        layers.insert(layers.index(other), layer)
+        layers.selection.active = other
+
     def remove(self, layers: Iterable[Layer]) -> None:
         """Take layers out of the list, those that are still in it."""
         present = [layer for layer in layers if self.holds(layer)]
         if present:
-            with self._viewer.layers.batched_update():  # one garbage collection for all
+            # napari collects garbage once for all of them
+            with _new_garbage_only(), self._viewer.layers.batched_update():
                 for layer in present:
                     self._viewer.layers.remove(layer)
 
@@ -105,6 +117,19 @@ class Viewport:
         """Call back no longer."""
         if callback in self._viewer.mouse_move_callbacks:
             self._viewer.mouse_move_callbacks.remove(callback)
+
+
+@contextmanager
+def _new_garbage_only() -> Iterator[None]:
+    """Let a collection of garbage look at new objects only: torch's take it half a second."""
+    if gc.get_freeze_count():
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 def _call(action: Callable[[], object]) -> None:
