@@ -33,7 +33,15 @@ def test_lists_in_natural_order_and_recursively(tmp_path: Path) -> None:
 
 
 def test_skips_hidden_files_our_own_masks_and_what_is_asked(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png", ".b.png", ".hidden/c.png", "weclip_masks/a.png", "out/d.png")
+    touch(
+        tmp_path,
+        "a.png",
+        ".b.png",
+        ".hidden/c.png",
+        "weclip_masks/a.png",
+        "weclip_models/runs/a.png",
+        "out/d.png",
+    )
     assert relative(tmp_path, list_images(tmp_path, skip=[tmp_path / "out"])) == ["a.png"]
 
 

@@ -131,11 +131,11 @@ def test_nothing_accepted_is_told(config, folder):
         list(retrain(config))
 
 
-def test_the_command_line_prints_events_and_leaves_its_run_beside_the_masks(folder, base, capsys):
+def test_the_command_line_prints_events_and_leaves_its_run_beside_the_images(folder, base, capsys):
     options = ["--model", base, "--device", "cpu", "--steps", "2", "--reviewed-only", "--events"]
     assert main(["retrain", str(folder), *options]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2]
-    (run,) = (folder / "weclip_masks" / "runs").iterdir()
+    (run,) = (folder / "weclip_models" / "runs").iterdir()
     assert (run / RESULT).exists()
     assert json.loads((run / "config.json").read_text())["data"]["selection"] == "reviewed"

@@ -58,7 +58,7 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "retrain", help="go on with a model from what was corrected and tagged in the annotator"
     )
     parser.add_argument("data", help="a folder of the annotator")
-    parser.add_argument("--run", help="folder of the run; by default a new one beside the masks")
+    parser.add_argument("--run", help="folder of the run; by default a new one beside the images")
     parser.add_argument("--reviewed-only", action="store_true", help="leave tagged images out")
     parser.add_argument("--model", default="embedded", help="what to go on with")
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")

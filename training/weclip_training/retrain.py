@@ -32,7 +32,7 @@ RESULT = "result.json"
 
 
 def new_run(folder: str | Path) -> Path:
-    """Name a run folder beside the masks, after the present moment."""
+    """Name a run folder beside the images, after the present moment."""
     moment = datetime.now(UTC).strftime("%Y-%m-%d-%H%M%S-%f")
     return runs_folder(folder) / moment
 

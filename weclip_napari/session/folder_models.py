@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weclip_napari.session.dataset import images_folder
-from weclip_napari.session.images import MASK_FOLDER
+from weclip_napari.session.images import MODEL_FOLDER
 
 if TYPE_CHECKING:
     import os
 
 
 def models_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return where the models of a folder of images lie, beside its masks."""
-    return Path(images_folder(folder)) / MASK_FOLDER / "models"
+    """Return where the models of a folder of images lie."""
+    return Path(images_folder(folder)) / MODEL_FOLDER / "kept"
 
 
 def runs_folder(folder: str | os.PathLike[str]) -> Path:
-    """Return where the training runs of a folder of images lie, beside its masks."""
-    return Path(images_folder(folder)) / MASK_FOLDER / "runs"
+    """Return where the training runs of a folder of images lie."""
+    return Path(images_folder(folder)) / MODEL_FOLDER / "runs"

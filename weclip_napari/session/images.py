@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 MASK_FOLDER = "weclip_masks"
 """Where annotations of a folder lie; never listed as images."""
+MODEL_FOLDER = "weclip_models"
+"""Where what was trained on a folder lies; never listed as images either."""
+_OWN = (MASK_FOLDER, MODEL_FOLDER)
 _DEEP_MODES = ("I", "F")  # "I;16" and its byte orders included
 _ALPHA_MODES = ("RGBA", "LA", "PA", "La", "RGBa")
 
@@ -33,7 +36,8 @@ def list_images(
 ) -> list[Path]:
     """List the images of a folder and its sub-folders in natural order (``a2`` before ``a10``).
 
-    Hidden files and folders and our own masks (``weclip_masks``) are left out. No file is opened.
+    Hidden files and folders, our masks and our models (``weclip_masks``, ``weclip_models``) are
+    left out. No file is opened.
 
     Parameters
     ----------
@@ -87,7 +91,7 @@ def _walk(top: Path, skipped: set[str]) -> Iterator[str]:
         skipped.add(real)
         with os.scandir(place) as entries:
             for entry in entries:
-                if entry.name.startswith(".") or entry.name == MASK_FOLDER:
+                if entry.name.startswith(".") or entry.name in _OWN:
                     continue
                 if entry.is_dir():
                     pending.append(os.path.join(branch, entry.name))
