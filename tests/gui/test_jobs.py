@@ -102,3 +102,9 @@ def test_a_waiting_result_can_still_be_cancelled(qtbot):
     runner.cancel()
     waiting.clear()
     qtbot.wait(100)
+
+
+def test_a_job_tells_how_far_it_is(runner, qtbot):
+    with qtbot.waitSignal(runner.progress) as progress:
+        runner.start(lambda report: report.progress(2, 5), lambda result: None)
+    assert progress.args == [2, 5]

@@ -158,3 +158,32 @@ def test_a_proposal_survives_that_the_picture_was_deleted(viewer, stack, propose
     ]
     _open(stack)
     assert _names(viewer)[0] == "image"
+
+
+def test_new_layers_come_one_by_one_below_the_mask(viewer, predictor):
+    later = []
+    stack = LayerStack(Viewport(viewer), later.append)
+    _open(stack)
+    predictor.set_image(np.zeros((*SIZE, 3), np.uint8))
+    stack.show_proposal(predictor.propose(("apple",)))
+    counts = [len(viewer.layers)]
+    while later:
+        later.pop()()
+        counts.append(len(viewer.layers))
+        assert viewer.layers[-1].name == "proposal"
+        assert viewer.layers.selection.active is viewer.layers["proposal"]
+    assert counts == [3, 4, 5, 6, 6]
+    assert stack.is_complete
+
+
+def test_layers_of_an_image_left_behind_do_not_come_any_more(viewer, predictor):
+    later = []
+    stack = LayerStack(Viewport(viewer), later.append)
+    _open(stack)
+    predictor.set_image(np.zeros((*SIZE, 3), np.uint8))
+    stack.show_proposal(predictor.propose(("apple",)))
+    _open(stack, (20, 30))
+    later.pop()()
+    assert not later
+    assert stack.is_complete
+    assert _names(viewer) == ["image", "uncertainty", "proposal"]
