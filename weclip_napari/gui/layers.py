@@ -198,7 +198,12 @@ class LayerStack:
         if steps is self._waiting and steps:
             steps.pop(0)()
             if steps:
-                self._later(partial(self._go_on, steps))
+                self._later(partial(self._resume, steps))
+
+    def _resume(self, steps: list[Callable[[], None]]) -> None:
+        if self._viewport.is_empty:  # the window was closed meanwhile
+            steps.clear()
+        self._go_on(steps)
 
     def _complete(self, spare: list[str], order: list[str]) -> None:
         self._remove(spare)

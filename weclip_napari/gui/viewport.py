@@ -25,6 +25,11 @@ class Viewport:
     def __init__(self, viewer: napari.viewer.Viewer) -> None:
         self._viewer = viewer
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no layer at all."""
+        return not self._viewer.layers
+
     def holds(self, layer: Layer | None) -> bool:
         """Whether a layer is in the layer list."""
         return layer is not None and layer in self._viewer.layers
