@@ -29,8 +29,8 @@ def gentle_imports() -> Iterator[None]:
     the old ones, where they belong.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import_triton_apart()  # first: its library loads slowly after torch's
     load_torch_libraries()
-    import_triton_apart()
     if not gc.isenabled() or gc.get_freeze_count():
         yield
         return
