@@ -138,7 +138,7 @@ class Provenance:
             What changed; None when nothing did.
         """
         box = box or self._everywhere
-        return self._write(box, mask[box], kind)
+        return self._write(box, mask[box], self.mask[box] != mask[box], kind)
 
     def select(
         self, selection: Flags, box: Box, label: int, *, replace_last: bool = False
@@ -148,10 +148,9 @@ class Provenance:
         `replace_last` takes back the selection painted in the step before, if it was one.
         """
         old = self._take_back("selection") if replace_last else None
-        after = self.mask[box].copy()
-        after[selection] = label
-        new = self._write(box, after, "selection")
-        return common_box(old, new)
+        changed = selection & (self.mask[box] != label)
+        after = np.broadcast_to(np.uint8(label), changed.shape)
+        return common_box(old, self._write(box, after, changed, "selection"))
 
     def propose(
         self, proposed: Mask, *, overrule: bool = False, replace_last: bool = False
@@ -171,8 +170,10 @@ class Provenance:
             What changed; None when nothing did.
         """
         old = self._take_back("proposal") if replace_last else None
-        after = proposed if overrule else np.where(self._human, self.mask, proposed)
-        return common_box(old, self._write(self._everywhere, after, "proposal"))
+        changed: Flags = self.mask != proposed
+        if not overrule:
+            np.greater(changed, self._human, out=changed)
+        return common_box(old, self._write(self._everywhere, proposed, changed, "proposal"))
 
     def undo(self) -> Box | None:
         """Take back the last step; returns what changed, None when there is no step."""
@@ -201,8 +202,8 @@ class Provenance:
         height, width = self.mask.shape
         return slice(0, height), slice(0, width)
 
-    def _write(self, box: Box, after: Mask, kind: Kind) -> Box | None:
-        changed: Flags = self.mask[box] != after
+    def _write(self, box: Box, after: Mask, changed: Flags, kind: Kind) -> Box | None:
+        """Write what changed of a box as a step; nothing if nothing did."""
         number = np.count_nonzero(changed)
         if number == 0:
             self._without_step.add(kind)
@@ -233,9 +234,9 @@ class Provenance:
         )
         mask, human = self.mask[spans], self._human[spans]
         self._push(kind, (spans[0], spans[1]), None, mask.copy(), human.copy())
-        mask[...] = after
+        np.copyto(mask, after, where=changed)
         if kind == "proposal":
-            human &= ~changed
+            np.greater(human, changed, out=human)
         else:
             human |= changed
         return spans[0], spans[1]
