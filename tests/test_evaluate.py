@@ -86,3 +86,19 @@ def test_scores_are_those_computed_by_hand() -> None:
     assert (per_class["dog"]["cam"], per_class["cow"]["cam"]) == (0, None)
     assert (per_class["dog"]["tag_auc"], per_class["cow"]["tag_auc"]) == (0.5, 0)
     assert report.tag_auc == 0.5
+
+
+def test_a_dense_crf_has_the_last_word_on_the_decoder(
+    proposal: Proposal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def trust_the_second(image: np.ndarray, probabilities: np.ndarray) -> np.ndarray:
+        assert image.shape == (*SIZE, 3)
+        np.testing.assert_allclose(probabilities.sum(axis=0), 1, rtol=1e-5)
+        return np.eye(len(probabilities), dtype=np.float32)[1][:, None, None] * np.ones(SIZE)
+
+    monkeypatch.setattr("weclip_napari.evaluate.dense_crf", trust_the_second)
+    plain = label_maps(proposal, model(), CLASSES)
+    sharp = label_maps(proposal, model(), CLASSES, np.zeros((*SIZE, 3), np.uint8))
+    assert len(np.unique(plain["decoder"])) > 1
+    assert len(np.unique(sharp["decoder"])) == 1
+    assert np.array_equal(sharp["pseudo_label"], plain["pseudo_label"])

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from weclip_napari.core.metrics import class_iou, confusion_matrix, mean_iou, tag_auc
-from weclip_napari.core.postprocess import resize
+from weclip_napari.core.postprocess import dense_crf, require_crf, resize
 from weclip_napari.core.predictor import Predictor
 from weclip_napari.errors import UserError
 from weclip_napari.session.images import read_image
@@ -69,6 +69,8 @@ def evaluate_dataset(
     model: WeclipModel,
     dataset: Dataset,
     progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    *,
+    crf: bool = False,
 ) -> EvaluationReport:
     """Score every stage of a model on a data set.
 
@@ -80,19 +82,23 @@ def evaluate_dataset(
         Its tags are given to the model; its masks are the truth.
     progress
         Wraps the numbers of the examples, for example in a progress bar.
+    crf
+        Whether a dense CRF sharpens what the decoder says.
 
     Raises
     ------
     UserError
-        When not one image could be scored.
+        When not one image could be scored, or the dense CRF is not installed.
     """
+    if crf:
+        require_crf()
     start = time.perf_counter()
     predictor = Predictor(model)
     tally = _Tally(dataset.classes)
     problems = list(dataset.problems)
     for number in progress(range(len(dataset.examples))):
         try:
-            _score(dataset.examples[number], predictor, model, tally)
+            _score(dataset.examples[number], predictor, model, tally, crf=crf)
         except UserError as error:
             problems.append(str(error))
     if not tally.n_images:
@@ -101,7 +107,9 @@ def evaluate_dataset(
     return tally.report(time.perf_counter() - start, tuple(problems))
 
 
-def _score(example: Example, predictor: Predictor, model: WeclipModel, tally: _Tally) -> None:
+def _score(
+    example: Example, predictor: Predictor, model: WeclipModel, tally: _Tally, *, crf: bool
+) -> None:
     """Propose masks for one image and count them against its truth."""
     image, truth = read_image(example.image), read_mask(example.mask)
     if truth.shape != image.shape[:2]:
@@ -113,11 +121,15 @@ def _score(example: Example, predictor: Predictor, model: WeclipModel, tally: _T
         scores = predictor.tag_scores(tally.classes)
     except UserError as error:
         raise UserError(f"{example.image}: {error}") from error
-    tally.add(truth, label_maps(proposal, model, tally.classes), example.tags, scores)
+    maps = label_maps(proposal, model, tally.classes, image if crf else None)
+    tally.add(truth, maps, example.tags, scores)
 
 
 def label_maps(
-    proposal: Proposal, model: WeclipModel, classes: Sequence[str]
+    proposal: Proposal,
+    model: WeclipModel,
+    classes: Sequence[str],
+    crf_image: NDArray[np.uint8] | None = None,
 ) -> dict[str, LabelMap]:
     """Return the label map of every stage that the model has.
 
@@ -129,6 +141,8 @@ def label_maps(
         Its configuration holds the thresholds of the CAMs.
     classes
         Label id i + 1 means ``classes[i]``; ``len(classes) + 1`` stands for any other class.
+    crf_image
+        The image, (H, W, 3), along whose edges a dense CRF sharpens what the decoder says.
 
     Returns
     -------
@@ -150,14 +164,23 @@ def label_maps(
         of_decoder = np.array([0, *(ids.get(name, len(classes) + 1) for name in known)], np.uint8)
         tagged = [0, *(index for index, name in enumerate(known, start=1) if name in proposal.tags)]
         logits = _enlarge(proposal.decoder_logits, proposal.image_size)
-        maps["decoder"] = of_decoder[np.array(tagged)[logits[tagged].argmax(axis=0)]]
-        maps["decoder_untagged"] = of_decoder[logits.argmax(axis=0)]
+        maps["decoder"] = of_decoder[np.array(tagged)[_decide(logits[tagged], crf_image)]]
+        maps["decoder_untagged"] = of_decoder[_decide(logits, crf_image)]
     return maps
 
 
 def _cut(cams: NDArray[np.float32], threshold: float) -> NDArray[np.intp]:
     """Return 0 where no map of (K, H, W) is over the threshold, else 1 + the highest one."""
     return np.where(cams.max(axis=0) > threshold, cams.argmax(axis=0) + 1, 0)
+
+
+def _decide(logits: NDArray[np.float32], crf_image: NDArray[np.uint8] | None) -> NDArray[np.intp]:
+    """Return the best channel of (c, H, W) logits at every pixel, sharpened if asked for."""
+    if crf_image is not None:
+        probabilities = torch.from_numpy(logits).softmax(dim=0).numpy()
+        logits = dense_crf(crf_image, probabilities)
+    best: NDArray[np.intp] = logits.argmax(axis=0)
+    return best
 
 
 def _enlarge(logits: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

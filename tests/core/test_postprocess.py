@@ -44,7 +44,7 @@ def test_every_view_weighs_the_same_at_the_size_of_scale_one() -> None:
 
 
 def test_missing_crf_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "pydensecrf.densecrf", None)
+    monkeypatch.setitem(sys.modules, "pydensecrf", None)
     with pytest.raises(UserError, match=r"pip install weclip-napari\[crf\]"):
         dense_crf(np.zeros((2, 2, 3), np.uint8), np.full((2, 2, 2), 0.5, np.float32))
 

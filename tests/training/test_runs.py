@@ -229,3 +229,16 @@ def test_the_command_line_trains_and_goes_on(config, tmp_path, backbone, capsys)
     assert main(["weak", data, "--run", run, *options]) == 2
     assert "other settings" in capsys.readouterr().err
     assert main(["resume", str(tmp_path)]) == 2
+
+
+def test_the_trained_model_keeps_its_test_time_views(config):
+    config = replace(config, scales=(0.5, 1.0), flip=True)
+    events = list(train(config))
+    model = load_model(str(events[-1].checkpoint), "cpu")
+    assert (model.config.scales, model.config.flip) == ((0.5, 1.0), True)
+
+
+def test_a_missing_crf_is_told_before_training(config, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pydensecrf", None)
+    with pytest.raises(UserError, match="crf"):
+        next(train(replace(config, crf=True)))

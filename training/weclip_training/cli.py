@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
         _add_data(command)
         _add_model(command)
         _add_fit(command)
+        _add_scoring(command)
     _add_retrain(commands)
     _add_study(commands)
     again = commands.add_parser("resume", help="go on with a run, or start it from a config.json")
@@ -141,8 +142,18 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ignore-margin", type=float, default=defaults.ignore_margin)
     parser.add_argument("--precision", choices=("no", "fp16", "bf16"), default=defaults.precision)
     parser.add_argument("--seed", type=int, default=defaults.seed)
+
+
+def _add_scoring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--checkpoint-every", type=int, default=500, metavar="STEPS")
     parser.add_argument("--evaluate-every", type=int, default=0, metavar="STEPS")
+    parser.add_argument(
+        "--scales", type=positive, nargs="+", metavar="S", help="test-time scales of the new model"
+    )
+    parser.add_argument(
+        "--flip", action=argparse.BooleanOptionalAction, help="whether it also sees mirror images"
+    )
+    parser.add_argument("--crf", action="store_true", help="score with a dense CRF (extra: crf)")
 
 
 def configure(args: argparse.Namespace) -> TrainConfig:
@@ -170,6 +181,9 @@ def configure(args: argparse.Namespace) -> TrainConfig:
             seed=args.seed,
         ),
         views=views,
+        scales=tuple(args.scales) if args.scales else None,
+        flip=args.flip,
+        crf=args.crf,
         checkpoint_every=args.checkpoint_every,
         evaluate_every=args.evaluate_every,
     )

@@ -161,6 +161,10 @@ class TrainConfig(JsonConfig):
         The optimisation.
     views : ViewConfig
         What the backbone sees.
+    scales, flip
+        Test-time scales and mirroring of the trained model; None are those of `model`.
+    crf : bool
+        Whether a dense CRF sharpens what is scored on held-out images.
     checkpoint_every, evaluate_every : int
         Steps between checkpoints and between scores on held-out images; both happen at the end
         as well. 0 is at the end only.
@@ -176,6 +180,9 @@ class TrainConfig(JsonConfig):
     width: int | None = None
     fit: FitConfig = field(default_factory=FitConfig)
     views: ViewConfig = field(default_factory=ViewConfig)
+    scales: tuple[float, ...] | None = None
+    flip: bool | None = None
+    crf: bool = False
     checkpoint_every: int = 500
     evaluate_every: int = 0
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from weclip_napari.core.feature_store import FeatureStore
 from weclip_napari.core.folders import views_folder
 from weclip_napari.core.losses import IGNORE
+from weclip_napari.core.postprocess import require_crf
 from weclip_napari.errors import UserError
 from weclip_napari.evaluate import evaluate_dataset
 from weclip_training.augment import UNKNOWN, RandomCrop
@@ -54,6 +55,8 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
         If the data, the model or the run's folder cannot be used, or the loss is no number; the
         checkpoints written so far stay.
     """
+    if config.crf:
+        require_crf()
     last = _last_of(config)
     setup = set_up(config, None if last is None else classes_of(last))
     optimizer = make_optimizer(setup.decoder, config.fit.rate)
@@ -123,7 +126,7 @@ def _look_back(
     """Score and keep the model where that is due."""
     model = setup.model(config)
     if setup.data.held_out is not None and _is_due(event, config.evaluate_every):
-        report = evaluate_dataset(model, setup.data.held_out)
+        report = evaluate_dataset(model, setup.data.held_out, crf=config.crf)
         scores = {stage: report.miou[stage] for stage in SCORED}
         metrics = {stage: value for stage, value in scores.items() if value is not None}
         event = replace(event, metrics=metrics)

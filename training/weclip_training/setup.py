@@ -56,8 +56,13 @@ class Setup:
         """Return the model with its decoder as it is now."""
         base = self.base
         card = {"training": config.to_json()}
+        settings = replace(
+            base.config,
+            scales=config.scales or base.config.scales,
+            flip=base.config.flip if config.flip is None else config.flip,
+        )
         name = Path(config.run).name
-        return WeclipModel(base.backbone, self.decoder, base.config, name, base.architecture, card)
+        return WeclipModel(base.backbone, self.decoder, settings, name, base.architecture, card)
 
 
 def set_up(config: TrainConfig, classes: tuple[str, ...] | None = None) -> Setup:

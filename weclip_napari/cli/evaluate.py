@@ -45,6 +45,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="whose label ids a VOC tree without classes.txt has (default: voc)",
     )
     parser.add_argument("--split", metavar="NAME", help="list or sub-folder of a VOC tree")
+    parser.add_argument(
+        "--crf",
+        action="store_true",
+        help="sharpen the decoder's masks by a dense CRF (extra: crf)",
+    )
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_model_options(parser)
     parser.set_defaults(run=run)
@@ -56,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
 
     model = load_model(args)
     dataset = _read(args, model)
-    report = evaluate_dataset(model, dataset, partial(progress, label="scoring"))
+    report = evaluate_dataset(model, dataset, partial(progress, label="scoring"), crf=args.crf)
     if args.json:
         print_json(report.to_json())
     else:

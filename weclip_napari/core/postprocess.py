@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -75,6 +76,18 @@ def _mean(parts: list[Tensor]) -> Tensor:
     return torch.stack(parts).mean(dim=0)
 
 
+def require_crf() -> None:
+    """Make sure that a dense CRF can be computed.
+
+    Raises
+    ------
+    UserError
+        If the optional package is not installed.
+    """
+    if importlib.util.find_spec("pydensecrf") is None:
+        raise UserError("The dense CRF needs an optional package: pip install weclip-napari[crf]")
+
+
 def dense_crf(
     image: NDArray[np.uint8], probabilities: NDArray[np.float32], iterations: int = 10
 ) -> NDArray[np.float32]:
@@ -99,11 +112,9 @@ def dense_crf(
     UserError
         If the optional package is not installed.
     """
-    try:
-        from pydensecrf.densecrf import DenseCRF2D
-    except ImportError as error:
-        message = "The dense CRF needs an optional package: pip install weclip-napari[crf]"
-        raise UserError(message) from error
+    require_crf()
+    from pydensecrf.densecrf import DenseCRF2D
+
     classes, height, width = probabilities.shape
     crf = DenseCRF2D(width, height, classes)
     unary = -np.log(np.clip(probabilities, 1e-12, 1)).reshape(classes, -1)
