@@ -110,11 +110,6 @@ class Transition:
         maps = maps @ self.balanced.T
         return maps @ self.balanced.T if self.squared else maps
 
-    def row(self, patch: int) -> Tensor:
-        """Return one row of T, (n,)."""
-        row = self.balanced[patch]
-        return row @ self.balanced if self.squared else row
-
     def matrix(self) -> Tensor:
         """Return T, (n, n)."""
         return self.balanced @ self.balanced if self.squared else self.balanced
