@@ -172,7 +172,7 @@ def test_new_layers_come_one_by_one_below_the_mask(viewer, predictor):
         counts.append(len(viewer.layers))
         assert viewer.layers[-1].name == "proposal"
         assert viewer.layers.selection.active is viewer.layers["proposal"]
-    assert counts == [3, 4, 5, 6, 6]
+    assert counts == [2, 3, 4, 5, 6, 6]
     assert stack.is_complete
 
 
@@ -186,4 +186,4 @@ def test_layers_of_an_image_left_behind_do_not_come_any_more(viewer, predictor):
     later.pop()()
     assert not later
     assert stack.is_complete
-    assert _names(viewer) == ["image", "uncertainty", "proposal"]
+    assert _names(viewer) == ["image", "proposal"]

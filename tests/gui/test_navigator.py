@@ -314,3 +314,16 @@ def test_a_folder_without_images_leaves_the_open_one(annotator, tmp_path, qtbot)
     assert annotator.workspace is before
     assert annotator.open_image(2)
     qtbot.waitUntil(lambda: annotator.index == 2, timeout=TIMEOUT)
+
+
+def test_closing_during_a_write_saves_the_newest_strokes(annotator, folder, qtbot, monkeypatch):
+    reached, may_go_on = _hold(monkeypatch, annotator.workspace, "write")
+    _paint(annotator, 5, 5, 3)
+    annotator.save()
+    qtbot.waitUntil(reached.is_set)
+    _paint(annotator, 20, 30, 7)
+    may_go_on.set()
+    assert annotator.close()
+    assert _saved(folder)[5, 5] == 3
+    assert _saved(folder)[20, 30] == 7
+    assert annotator.save_now()

@@ -73,6 +73,7 @@ class Annotator(AnnotatorState):
         self.engine = engine or Engine()
         self.viewport = Viewport(viewer)
         self.layers = LayerStack(self.viewport, lambda step: QTimer.singleShot(BREATH_MS, step))
+        self.layers.on_complete = self.show_central_affinity
         self.probe = AffinityProbe(self.viewport, self.layers, self._look_up_affinity)
         self.affinity_kind: AffinityKind = "attention"
         self.overrule = False

@@ -60,6 +60,8 @@ class LayerStack:
         The tag whose maps are looked at.
     view
         What was last asked for by `show_view`.
+    on_complete
+        Called when all layers of a proposal are there.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class LayerStack:
         self.mask: MaskLayer | None = None
         self.tag: str | None = None
         self.view: View = "mask"
+        self.on_complete: Callable[[], None] = lambda: None
         self._viewport = viewport
         self._later = later
         self._waiting: list[Callable[[], None]] = []
@@ -149,7 +152,10 @@ class LayerStack:
             self._choose(proposal.tags[0])
         steps.append(partial(self._complete, spare, [IMAGE, *maps]))
         self._waiting = steps
-        self._go_on(steps)
+        if len(steps) == 1:  # nothing to add
+            self._go_on(steps)
+        else:
+            self._later(partial(self._resume, steps))
 
     def blank_maps(self) -> None:
         """Show nothing in the maps until there is a proposal."""
@@ -209,6 +215,7 @@ class LayerStack:
         self._remove(spare)
         self._arrange(order)
         self._raise_mask()
+        self.on_complete()
 
     def _show_picture(self, pixels: NDArray[np.uint8]) -> None:
         if IMAGE in self._layers:

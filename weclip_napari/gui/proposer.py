@@ -169,7 +169,6 @@ class Proposer(QObject):
             annotator.work.note_proposal(annotator.engine.fingerprint, proposed.proposal.measures)
         chosen = next(result for result in self.results if result.tag == annotator.layers.tag)
         annotator.choose_tag(chosen)
-        annotator.show_central_affinity()
         self.shown.emit(self.results)
         annotator.noted.emit(" ".join(proposed.proposal.notes))
 

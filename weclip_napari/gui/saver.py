@@ -111,7 +111,8 @@ class Saver(QObject):
 
     def save_now(self) -> bool:
         """Write the open image's work and wait for it; False when that failed."""
-        if not self.is_writing and not self._annotator.is_dirty:
+        is_needed = self.is_writing or self._annotator.is_dirty
+        if self._annotator.current is None or not is_needed:
             return True
         workspace, snapshot = self._snapshot()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 SEED, COUNT, SIDE = 18, 8, 384
 WINDOW = (1440, 900)
-PATIENCE_MS = 120_000
+PATIENCE_S = 120
 
 
 def take_screenshot(path: Path, engine: Engine | None = None) -> None:
@@ -44,9 +45,9 @@ def take_screenshot(path: Path, engine: Engine | None = None) -> None:
         viewer.window.resize(*WINDOW)
         widget = dock_annotator(viewer, engine)
         widget.open_folder(Path(folder, "scenes"))
-        for row in range(2):
-            widget.annotator.open_image(row)
-            _propose(widget)
+        _wait_for_proposal(widget, 0)
+        widget.annotator.accept_and_next()
+        _wait_for_proposal(widget, 1)
         widget.result_panel.show_view("all")
         _wait(500)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,17 +56,16 @@ def take_screenshot(path: Path, engine: Engine | None = None) -> None:
         viewer.close()
 
 
-def _propose(widget: AnnotatorWidget) -> None:
-    """Propose for the tags that came with the scene, and wait for the masks."""
-    loop = QEventLoop()
-    failures: list[str] = []
-    widget.annotator.failed.connect(failures.append)
-    widget.annotator.jobs.busy_changed.connect(lambda is_busy: is_busy or loop.quit())
-    widget.tag_panel.propose()
-    QTimer.singleShot(PATIENCE_MS, loop.quit)
-    loop.exec()
-    if failures or not widget.result_panel.table.rowCount():
-        raise SystemExit("; ".join(failures) or "No proposal came in time.")
+def _wait_for_proposal(widget: AnnotatorWidget, row: int) -> None:
+    """Wait until a scene shows the masks for the tags that came with it."""
+    annotator, failures = widget.annotator, list[str]()
+    annotator.failed.connect(failures.append)
+    end = time.monotonic() + PATIENCE_S
+    while annotator.index != row or annotator.proposal is None or not annotator.is_idle:
+        if failures or time.monotonic() > end:
+            raise SystemExit("; ".join(failures) or "No proposal came in time.")
+        _wait(20)
+    annotator.failed.disconnect(failures.append)
 
 
 def _wait(milliseconds: int) -> None:
