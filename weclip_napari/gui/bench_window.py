@@ -11,7 +11,7 @@ from qtpy.QtTest import QTest
 
 from weclip_napari.errors import UserError
 from weclip_napari.gui.engine import Engine
-from weclip_napari.gui.launch import WINDOW, dock_annotator
+from weclip_napari.gui.launch import WINDOW, dock_annotator, finish_work
 from weclip_napari.gui.tooltips import key_of
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class BenchWindow:
     ) -> None:
         """Close the window."""
         self._viewer.close()
+        finish_work()
 
     def open_folder(self, folder: Path) -> float:
         """Open a folder and return the milliseconds until its first image is shown."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import QThreadPool, QTimer
 from qtpy.QtGui import QGuiApplication
 
 from weclip_napari.gui.settings import Settings, engine_for, read_settings
@@ -72,6 +72,12 @@ def open_annotator(
         # later, as the picture is fitted to the room that the panel leaves
         QTimer.singleShot(0, lambda: widget.open_folder(folder))
     napari.run()
+    finish_work()
+
+
+def finish_work() -> None:
+    """Wait until the threads of closed windows have ended: they must not outlive the program."""
+    QThreadPool.globalInstance().waitForDone()
 
 
 def _with_choices(
