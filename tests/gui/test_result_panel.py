@@ -92,8 +92,9 @@ def test_the_views_go_round_and_the_kind_of_affinity_shows_with_it(panel, propos
     assert panel.view == "mask"
 
 
-def test_the_uncertainty_can_be_looked_at(panel, annotator, propose):
+def test_the_uncertainty_can_be_looked_at(panel, annotator, propose, qtbot):
     propose("apple")
+    qtbot.waitUntil(lambda: annotator.is_idle, timeout=TIMEOUT)
     panel.show_view("uncertainty")
     viewer = annotator.viewport._viewer
     assert viewer.layers["uncertainty"].visible
