@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from weclip_training.checkpoints import last_checkpoint
 from weclip_training.cli import main
-from weclip_training.retrain import RESULT, retrain, retrain_config
+from weclip_training.retrain import retrain, retrain_config
 
 from weclip_napari.core.checkpoint import load_model, random_model, save_model
 from weclip_napari.errors import UserError
 from weclip_napari.session.annotation import Annotation, AnnotationStore
+from weclip_napari.session.folder_models import RUN_RESULT
 from weclip_napari.session.images import write_image
 from weclip_napari.session.states import State
 
@@ -70,7 +71,7 @@ def test_a_retraining_extends_the_model_and_says_what_it_brought(config, tmp_pat
     assert "'never' has no example" in events[0].problems[0]
     model = load_model(str(last_checkpoint(config.run).path), "cpu")
     assert model.decoder.config.classes == ("red", "old", "blue")
-    result = json.loads((tmp_path / "run" / RESULT).read_text())
+    result = json.loads((tmp_path / "run" / RUN_RESULT).read_text())
     assert result["images"] >= 1
     assert set(result["before"]) == {"background", "red", "old", "blue"}
     assert result["before"]["old"] is None
@@ -137,5 +138,5 @@ def test_the_command_line_prints_events_and_leaves_its_run_beside_the_images(fol
     lines = capsys.readouterr().out.splitlines()
     assert [json.loads(line)["step"] for line in lines] == [1, 2]
     (run,) = (folder / "weclip_models" / "runs").iterdir()
-    assert (run / RESULT).exists()
+    assert (run / RUN_RESULT).exists()
     assert json.loads((run / "config.json").read_text())["data"]["selection"] == "reviewed"

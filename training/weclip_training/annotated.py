@@ -129,9 +129,18 @@ def plan_folder(
     with closing(Workspace(folder)) as workspace:
         for row in workspace.index.unread_rows():
             workspace.index.refresh(row)
-        classes = workspace.store.classes
-        rows = [(path, workspace.index.summary(row)) for row, path in enumerate(workspace.images)]
-        top = workspace.folder
+        return plan_workspace(workspace, selection, hold_out=hold_out)
+
+
+def plan_workspace(
+    workspace: Workspace, selection: Selection = "all", *, hold_out: bool = True
+) -> FolderPlan:
+    """Look up what an open folder has to train on, as far as it has been read; see `plan_folder`.
+
+    It takes no time to speak of, and may be called from any thread.
+    """
+    classes, top = workspace.store.classes, workspace.folder
+    rows = [(path, workspace.index.summary(row)) for row, path in enumerate(workspace.images)]
     names = {label_class.id: label_class.name for label_class in classes}
     known = [_labelled(path, summary, names, classes) for path, summary in rows]
     accepted = [image for image in known if image.state == State.ACCEPTED]

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,14 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--model", default="embedded", help="what to go on with")
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")
     parser.add_argument("--device", metavar="NAME", help="default: a GPU if any")
-    parser.add_argument("--steps", type=at_least(1), help="of the optimiser (default: 200)")
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=at_least(1), help="of the optimiser (default: 200)")
+    length.add_argument(
+        "--minutes",
+        type=positive,
+        metavar="M",
+        help="as many steps as fit, measured on the images",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(configure=_configure_retraining)
 
@@ -86,16 +94,31 @@ def _add_study(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
     from weclip_training.retrain import STEPS, new_run, retrain_config
 
-    return retrain_config(
+    configured = partial(
+        retrain_config,
         args.data,
         args.run or new_run(args.data),
         model=args.model,
         weights=args.weights,
         device=args.device,
         selection="reviewed" if args.reviewed_only else "all",
-        steps=args.steps or STEPS,
         seed=args.seed,
     )
+    if args.minutes is None:
+        return configured(steps=args.steps or STEPS)
+    return configured(steps=_measured_steps(configured(steps=STEPS), args.minutes))
+
+
+def _measured_steps(config: TrainConfig, minutes: float) -> int:
+    from accelerate import PartialState
+
+    from weclip_training.budget import steps_within
+
+    if PartialState(cpu=config.device == "cpu").num_processes > 1:
+        raise UserError("Several processes would measure different times; give --steps instead.")
+    steps = steps_within(config, minutes)
+    say(f"{steps} steps in about {minutes:g} minutes")
+    return steps
 
 
 def _add_data(parser: argparse.ArgumentParser) -> None:
@@ -191,9 +214,9 @@ def configure(args: argparse.Namespace) -> TrainConfig:
 
 def _configured(args: argparse.Namespace) -> TrainConfig:
     """Read the settings of a run from its folder."""
-    from weclip_training.recording import CONFIG
+    from weclip_napari.session.folder_models import RUN_CONFIG
 
-    path = args.run / CONFIG
+    path = args.run / RUN_CONFIG
     try:
         config = TrainConfig.from_json(json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:

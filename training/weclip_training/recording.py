@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_bytes_atomically, write_text_atomically
+from weclip_napari.session.folder_models import RUN_CONFIG
 from weclip_training.curves import draw_curves
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from weclip_training.config import TrainConfig
     from weclip_training.engine import TrainStep
 
-CONFIG, METRICS, CURVES, REPORT = "config.json", "metrics.csv", "curves.png", "report.md"
+METRICS, CURVES, REPORT = "metrics.csv", "curves.png", "report.md"
 TENSORBOARD = "tensorboard"
 FIGURES = ("segmentation", "affinity", "total", "rate", "images_per_second", "memory_mib")
 SCORES = ("pseudo_label", "decoder", "decoder_untagged")
@@ -41,7 +42,7 @@ def record(config: TrainConfig, events: Iterable[TrainStep]) -> Iterator[TrainSt
     folder = Path(config.run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(folder / CONFIG, json.dumps(config.to_json(), indent=1) + "\n")
+        write_text_atomically(folder / RUN_CONFIG, json.dumps(config.to_json(), indent=1) + "\n")
         yield from _write_down(folder, config, events)
     except OSError as error:
         reason = error.strerror or str(error)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from weclip_napari.core.storage import DECODER, load_decoder
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_text_atomically
-from weclip_napari.session.folder_models import runs_folder
+from weclip_napari.session.folder_models import RUN_RESULT, runs_folder
 from weclip_training.checkpoints import last_checkpoint
 from weclip_training.comparison import compare
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 
 STEPS, BATCH = 200, 8
 RATE = 1e-3
-RESULT = "result.json"
+ROUNDS = 4
+"""How often a retraining is scored on held-out images."""
+MOST_BETWEEN = 50
+"""Steps between two checkpoints, at most."""
 
 
 def new_run(folder: str | Path) -> Path:
@@ -67,6 +70,7 @@ def retrain_config(
     device, weights
         As for `load_model`.
     """
+    between = -(-steps // ROUNDS)
     return TrainConfig(
         run=str(run),
         data=DataConfig(str(folder), selection=selection),
@@ -83,7 +87,8 @@ def retrain_config(
             ignore_margin=0.1,
         ),
         views=ViewConfig(),
-        checkpoint_every=50,
+        checkpoint_every=min(between, MOST_BETWEEN),
+        evaluate_every=between,
     )
 
 
@@ -97,9 +102,8 @@ def retrain(config: TrainConfig) -> Iterator[TrainStep]:
     """
     yield from record(config, train(config))
     result = compare_run(config)
-    write_text_atomically(
-        Path(config.run) / RESULT, json.dumps(result.to_json(), indent=1, ensure_ascii=False) + "\n"
-    )
+    text = json.dumps(result.to_json(), indent=1, ensure_ascii=False) + "\n"
+    write_text_atomically(Path(config.run) / RUN_RESULT, text)
 
 
 def compare_run(config: TrainConfig) -> Comparison:

@@ -63,7 +63,7 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
     if last is not None:
         restore(last, setup.decoder, optimizer)
     accelerator = make_accelerator(config.fit, setup.base.backbone.device)
-    views = TolerantViews(_views(config, setup))
+    views = TolerantViews(open_views(config, setup))
     fitted = fit(
         setup.decoder,
         views,
@@ -107,7 +107,8 @@ def _last_of(config: TrainConfig) -> Checkpoint | None:
     return last
 
 
-def _views(config: TrainConfig, setup: Setup) -> ViewSource:
+def open_views(config: TrainConfig, setup: Setup) -> ViewSource:
+    """Open the images of a run as its settings show them to the backbone."""
     settings, images, builder = config.views, setup.data.images, setup.builder
     if settings.crop is not None:
         padding = IGNORE if config.supervision == "full" else UNKNOWN

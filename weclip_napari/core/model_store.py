@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Any
 from weclip_napari.core.storage import CARD, CLIP, CONFIG, DECODER, read_manifest
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_bytes_atomically, write_text_atomically
+from weclip_napari.session.folder_models import HISTORY, names_in_use
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
 
-HISTORY, ORIGIN = "history.json", "origin.json"
+ORIGIN = "origin.json"
 _FILES = (CONFIG, DECODER, CLIP, CARD, ORIGIN)
 _NAME = re.compile(r"[\w][\w .+-]{0,99}")
 
@@ -276,11 +277,7 @@ class ModelStore:
 
     def _history(self) -> list[str]:
         """Give the names in use, one after the other, without those that are gone."""
-        try:
-            names = json.loads((self.folder / HISTORY).read_text(encoding="utf-8"))["names"]
-            return [str(name) for name in names if (self.folder / str(name) / CONFIG).is_file()]
-        except (OSError, ValueError, KeyError, TypeError):
-            return []
+        return names_in_use(self.folder)
 
     def _write_history(self, names: list[str]) -> None:
         text = json.dumps({"version": 1, "names": names}, ensure_ascii=False) + "\n"
