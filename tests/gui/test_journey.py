@@ -346,6 +346,7 @@ def test_closing_the_window_saves(window, folder, monkeypatch):
     qt_window.setAttribute(deletes, True)
     assert not qt_window.isVisible()
     assert read_mask(folder / "weclip_masks" / "img0.png.png")[20, 20] == 1
+    assert not (folder / "weclip_masks" / ".lock").exists(), "free for another window"
 
 
 def test_hiding_the_window_saves(window, folder):

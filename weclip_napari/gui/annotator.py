@@ -255,8 +255,13 @@ class Annotator(AnnotatorState):
         if self.workspace is not None:
             self.failed.emit(self.workspace.read_only)
 
-    def close(self) -> bool:
+    def close(self, *, keep_layers: bool = False) -> bool:
         """Save and wait for it, take the layers away and let go of folder and viewer.
+
+        Parameters
+        ----------
+        keep_layers
+            Leave the layers to the viewer, as its window closes.
 
         Returns
         -------
@@ -272,9 +277,8 @@ class Annotator(AnnotatorState):
         self.class_work.store_now()
         self.resumption.store_now()
         self.files.stop()
-        if self.layers.mask is not None:
-            self.layers.mask.stop()
-        if is_saved:
+        self.layers.stop()
+        if is_saved and not keep_layers:
             self.layers.clear()
         if self.workspace is not None:
             self.workspace.close()

@@ -191,6 +191,13 @@ class LayerStack:
             self._viewport.remove([self._selection])
             self._selection = None
 
+    def stop(self) -> None:
+        """Add no more layers, and follow the mask no longer."""
+        self._waiting = []
+        if self.mask is not None:
+            self.mask.stop()
+            self.mask = None
+
     def clear(self) -> None:
         """Remove the annotator's layers."""
         self._waiting = []

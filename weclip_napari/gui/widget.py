@@ -49,6 +49,7 @@ class AnnotatorWidget(QWidget):
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
+        self._is_closing = self._is_down = False
         settings = settings or read_settings()
         use_keys(settings.keys)
         self.annotator = Annotator(viewer, engine or engine_for(settings), self)
@@ -104,19 +105,30 @@ class AnnotatorWidget(QWidget):
         super().hideEvent(event)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """Save before the window closes; if that fails, ask before the work is lost."""
+        """Save before the window closes; if that fails, ask before the work is lost.
+
+        Once it is closed, let go of the folder: the program may go on without the window.
+        """
         if watched is self.window() and event.type() == QEvent.Type.Close:
-            if not self.annotator.save_now() and not self._may_lose_work():
+            self._is_closing = self.annotator.save_now() or self._may_lose_work()
+            if not self._is_closing:
                 event.ignore()
                 return True
+        if watched is self.window() and event.type() == QEvent.Type.Hide and self._is_closing:
+            self._close_down()
         return bool(super().eventFilter(watched, event))
 
     def _close_down(self) -> None:
+        """Stop all work and let go of the folder, once."""
+        if self._is_down:
+            return
+        self._is_down = True
         self._end_watch()
         self.keys.unbind()
         self.annotator.class_work.unbind_keys()
         self.folder_panel.close_down()
-        if not self.annotator.close():
+        is_saved = self.annotator.close(keep_layers=self._is_closing)
+        if not is_saved and not self._is_closing:
             show_error(f"{self.status_panel.message.text()} The layers are still there.")
 
     def _may_lose_work(self) -> bool:
