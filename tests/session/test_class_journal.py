@@ -53,6 +53,7 @@ def annotated(seed):
 
 
 def fill_folder(folder, names=NAMES):
+    folder.mkdir()
     store = AnnotationStore(folder)
     for name in ("dog", "cat", "bird"):
         store.ensure_class(name)
@@ -250,3 +251,19 @@ def test_nothing_changes_when_the_journal_cannot_be_written(store, monkeypatch):
     with pytest.raises(UserError, match="no class was edited"):
         apply_edit(store, merge(store.classes, 1, 2))
     assert content(store) == before
+
+
+def test_a_pending_image_takes_no_part_of_the_table_back(store):
+    """The name that was chosen last is the class's name, however late an image follows."""
+    broken = store.mask_path(store.folder / NAMES[0])
+    whole = broken.read_bytes()
+    broken.write_bytes(b"damaged")
+    for name in ("puppy", "dog"):
+        assert list(apply_edit(store, rename(store.classes, 1, name)).problems) == [NAMES[0]]
+    broken.write_bytes(whole)
+    anew = AnnotationStore(store.folder)
+    finish_pending(anew)
+    masks, names = content(anew)
+    assert names == ("dog", "cat", "bird")
+    assert [tags for _, _, tags, _, _ in masks] == [("dog", "cat")] * 3
+    assert not journal(anew).exists()

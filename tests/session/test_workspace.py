@@ -10,7 +10,8 @@ from PIL import Image
 
 from weclip_napari.errors import UserError
 from weclip_napari.session.annotation import Annotation, Measures
-from weclip_napari.session.class_edits import rename
+from weclip_napari.session.class_edits import merge, rename
+from weclip_napari.session.masks import write_mask
 from weclip_napari.session.states import State
 from weclip_napari.session.workspace import Workspace
 
@@ -376,3 +377,84 @@ def test_is_dirty_is_quick_on_a_large_mask(folder):
         assert not is_dirty(workspace, image)
     assert (time.perf_counter() - start) / 10 < 0.03
     workspace.close()
+
+
+def test_a_sidecar_of_version_1_wins_over_listed_tags(folder):
+    """It says nothing of when it was saved."""
+    masks = folder / "weclip_masks"
+    masks.mkdir()
+    write_mask(masks / "img1.png.png", np.ones(SIZE, np.uint8))
+    (masks / "img1.png.json").write_text('{"version": 1, "image": "img1.png", "tags": ["dog"]}')
+    (folder / "tags.csv").write_text("image,tags\nimg1.png,cat\nimg2.png,cat\n")
+    workspace = Workspace(folder)
+    assert workspace.read(0).tags == ("dog",)
+    assert workspace.index.summary(0).tags == ("dog",)
+    assert workspace.read(1).tags == ("cat",)
+    workspace.close()
+
+
+def test_a_folder_that_was_renamed_is_not_made_anew(folder, workspace):
+    image = enter(workspace, 0)
+    save(workspace, paint(image))
+    elsewhere = folder.rename(folder.with_name("elsewhere"))
+    mask = paint(image, 2)
+    with pytest.raises(UserError, match="move it back"):
+        save(workspace, mask)
+    assert not folder.exists()
+    assert is_dirty(workspace, image, state=State.EDITED)
+    elsewhere.rename(folder)
+    save(workspace, mask)
+    np.testing.assert_array_equal(workspace.read(0).mask, mask)
+
+
+def test_the_index_follows_files_that_were_changed_by_hand(workspace):
+    image = enter(workspace, 0)
+    save(workspace, paint(image), ("dog",))
+    sidecar = workspace.store.sidecar_path(image.path)
+    content = sidecar.read_text()
+    sidecar.write_text("{")
+    assert workspace.index.refresh(0).problem
+    sidecar.write_text(content)
+    workspace.read(0)
+    assert not workspace.index.summary(0).problem
+    workspace.store.mask_path(image.path).unlink()
+    workspace.read(0)
+    assert workspace.index.summary(0).state is State.TODO
+    assert workspace.index.summary(0).label_ids == ()
+
+
+def test_listed_tags_reach_a_mask_without_a_sidecar_through_everything(folder):
+    masks = folder / "weclip_masks"
+    masks.mkdir()
+    write_mask(masks / "img1.png.png", np.ones(SIZE, np.uint8))
+    (folder / "tags.csv").write_text("image,tags\nimg1.png,dog\n")
+    (folder / "classes.txt").write_text("dog\ncat\n")
+    workspace = Workspace(folder)
+    workspace.index.refresh(0)
+    workspace.edit_classes(merge(workspace.store.classes, 1, 2))
+    assert workspace.read(0).mask.max() == 2
+    assert workspace.read(0).tags == workspace.index.summary(0).tags == ("cat",)
+    workspace.close()
+    (folder / "tags.csv").write_text("image,tags\nimg1.png,owl\n")
+    workspace = Workspace(folder)
+    assert workspace.index.unread_rows() == []
+    assert workspace.read(0).tags == workspace.index.summary(0).tags == ("owl",)
+    workspace.close()
+
+
+def test_a_new_class_does_not_name_pixels_that_have_none(folder, workspace):
+    """Napari's key for a new label paints with an id that no class has."""
+    save(workspace, paint(enter(workspace, 0), 1))
+    assert workspace.store.ensure_class("dog").id == 2
+    workspace.close()
+    (folder / "weclip_masks" / "classes.json").unlink()
+    anew = Workspace(folder)
+    assert anew.store.ensure_class("cat").id == 2
+    anew.close()
+
+
+def test_nothing_that_was_read_before_an_edit_of_classes_is_entered(workspace):
+    image = workspace.read(0)
+    workspace.outdate()
+    assert not workspace.enter(image)
+    assert workspace.enter(workspace.read(0))

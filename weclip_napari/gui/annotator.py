@@ -14,6 +14,7 @@ from weclip_napari.gui.batch import Batch
 from weclip_napari.gui.class_work import ClassWork
 from weclip_napari.gui.engine import AffinityKind, Engine
 from weclip_napari.gui.file_thread import FileThread
+from weclip_napari.gui.folder_model import FolderModel
 from weclip_napari.gui.index_reader import IndexReader
 from weclip_napari.gui.jobs import JobRunner
 from weclip_napari.gui.layers import LayerStack, View
@@ -89,6 +90,7 @@ class Annotator(AnnotatorState):
         self.resumption = Resumption(self)
         self.index_reader = IndexReader(self)
         self.folder_batch = Batch(self)
+        self.folder_model = FolderModel(self)
         self.class_work = ClassWork(self)
         self.opening = Opening(self)
         connect(self)

@@ -35,6 +35,17 @@ class Batch(QObject):
         super().__init__(annotator)
         self._annotator = annotator
 
+    def start_anew(self) -> None:
+        """Propose for the whole folder with another model, if anything waits there."""
+        annotator, workspace = self._annotator, self._annotator.workspace
+        if workspace is None or workspace.read_only:
+            return
+        rows = [row for row in range(len(workspace.images)) if self._is_waiting(row)]
+        if rows:
+            self._start(workspace, rows)
+        else:
+            annotator.batch.cancel()
+
     def start(self) -> None:
         """Start with those images that nobody has touched or reviewed."""
         annotator, workspace = self._annotator, self._annotator.workspace
@@ -48,8 +59,11 @@ class Batch(QObject):
         if not rows:
             annotator.failed.emit("No image of the list has tags and waits for a proposal.")
             return
-        work = partial(self._work, workspace, annotator.proposer.recipe(), rows)
-        annotator.batch.start(work, self._on_done)
+        self._start(workspace, rows)
+
+    def _start(self, workspace: Workspace, rows: list[int]) -> None:
+        work = partial(self._work, workspace, self._annotator.proposer.recipe(), rows)
+        self._annotator.batch.start(work, self._on_done)
 
     def _is_waiting(self, row: int) -> bool:
         summary = self._annotator.summary(row)

@@ -147,6 +147,8 @@ class ClassWork(QObject):
             annotator.saver.save(lambda: self._edit_once_saved(edit), self._give_up)
         else:
             workspace.leave()  # so that nothing of the old classes is saved from here on
+            workspace.outdate()
+            annotator.layers.freeze()  # another image may have come while it was saved
             work = partial(workspace.edit_classes, edit, _now_and_then(self.progress.emit))
             annotator.files.run(work, partial(self._on_edited, edit), self._on_failed)
 

@@ -132,6 +132,8 @@ class Engine:
         cache_folder: Path | None = None,
     ) -> None:
         self.spec = spec
+        self.device, self.weights = device, weights
+        self._preferred = spec
         self._load = load or _loader(device, weights)
         self._bounds = int(memory_mib * _MIB), int(disk_mib * _MIB)
         self._cache_folder = cache_folder
@@ -232,6 +234,13 @@ class Engine:
         encoded = None if self._held is None else self._held.get(key)
         return None if encoded is None else encoded.affinity_row(y, x, kind)
 
+    def choose_model(self, spec: str | None) -> None:
+        """Let the next request load another model, or with None the one made with; never waits."""
+        wanted = self._preferred if spec is None else spec
+        if wanted != self.spec:
+            self.spec = wanted
+            self._held = None
+
     def use_model(
         self,
         spec: str,
@@ -250,8 +259,9 @@ class Engine:
         load = _loader(device, weights)
         with self._turns.take():
             report("Loading the model")
-            self._adopt(load(spec))
+            self._held = self._hold(load(spec))
             self.spec, self._load = spec, load
+            self.device, self.weights = device, weights
 
     def _encode(
         self, request: Request, report: Report, *, ahead: bool = False
@@ -261,7 +271,10 @@ class Engine:
             held = self._held
             if held is None:
                 report("Loading the model")
-                held = self._adopt(self._load(self.spec))
+                spec = self.spec
+                held = self._hold(self._load(spec))
+                if spec == self.spec:  # no other one was chosen meanwhile
+                    self._held = held
         with self._turns.take(ahead=ahead):
             if not ahead:
                 held.pin(request.key)
@@ -271,7 +284,7 @@ class Engine:
             restored = held.restore(request.key, request.pixels)
             return held, restored or held.encode(request.key, request.pixels)
 
-    def _adopt(self, predictor: Predictor) -> HeldImages:
+    def _hold(self, predictor: Predictor) -> HeldImages:
         from weclip_napari.core.feature_store import FeatureStore
         from weclip_napari.core.folders import features_folder
         from weclip_napari.core.held_images import HeldImages
@@ -279,8 +292,7 @@ class Engine:
         memory, disk = self._bounds
         store = FeatureStore(self._cache_folder or features_folder(), disk)
         _ = predictor.model.fingerprint  # computed here, so that nobody waits for it later
-        self._held = HeldImages(predictor, store, memory)
-        return self._held
+        return HeldImages(predictor, store, memory)
 
     def _classes_to_find(self, request: Request) -> list[str]:
         known = self.info.classes if self.info else ()

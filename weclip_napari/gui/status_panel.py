@@ -66,6 +66,7 @@ class StatusPanel(QWidget):
         annotator.failed.connect(lambda text: self._show_message(text, PROBLEM_COLOR))
         annotator.noted.connect(lambda text: self._show_message(text, ""))
         annotator.jobs.busy_changed.connect(lambda _: self._show_model())
+        annotator.folder_model.changed.connect(self._show_model)
         self._show_model()
         self._show_image()
 
@@ -106,13 +107,26 @@ class StatusPanel(QWidget):
         self.message.setVisible(bool(message) and message != reason)
 
     def _show_model(self) -> None:
-        engine = self._annotator.engine
-        self.model.setText(model_text(engine.spec, engine.info))
+        engine, own = self._annotator.engine, self._annotator.folder_model.name
+        self.model.setText(model_text(engine.spec, engine.info, own))
         self.model.setToolTip(f"<p>{escape(classes_text(engine.info))}</p>")
 
 
-def model_text(spec: str, info: ModelInfo | None) -> str:
-    """Tell in short what the model is and, once it is loaded, what it knows."""
+def model_text(spec: str, info: ModelInfo | None, own: str = "") -> str:
+    """Tell in short what the model is and, once it is loaded, what it knows.
+
+    Parameters
+    ----------
+    spec
+        Which model.
+    info
+        What is known of it.
+    own
+        What it is called if it was retrained on this folder.
+    """
+    if own:
+        known = f" Its decoder knows {len(info.classes)} classes." if info else ""
+        return f"Retrained on this folder: {own}.{known}"
     if spec == EMBEDDED:
         return (
             "Embedded model: it has only ever seen drawn scenes, so it does not understand "

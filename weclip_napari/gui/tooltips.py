@@ -31,6 +31,7 @@ KEYS = {
     "remove_islands": "Shift+I",
     "smooth": "Shift+S",
     "snap": "Shift+P",
+    "retrain": "Shift+T",
     "keys": "H",
 }
 _in_use = dict(KEYS)
@@ -191,6 +192,41 @@ TOOLTIPS = {
         "Words that compete with the tags and never become a label, separated by commas. What "
         "surrounds your objects belongs here; a word that is a tag of the image does not count."
     ),
+    "retrain": (
+        "Retrain the model on what was accepted, corrected and tagged in this folder. It runs "
+        "beside the annotator: go on working."
+    ),
+    "training_images": (
+        "What a retraining would use. Some accepted images are held out: they tell whether the "
+        "new model is better, and stay held out the next time."
+    ),
+    "training_selection": (
+        "Whether to learn from accepted and corrected images only, or also from images that have "
+        "tags and no more."
+    ),
+    "training_budget": (
+        "How long to train. Minutes are turned into steps by timing a few on your images; loading "
+        "and the comparison at the end count, too."
+    ),
+    "resume_training": "Go on with the last training, which was broken off.",
+    "cancel_training": "Stop the training. Resume goes on from its last checkpoint.",
+    "training_progress": "How far the training is, and how long it still takes.",
+    "curves": (
+        "Left: the loss, which should fall. Right: mean IoU in percent on the held-out images, of "
+        "the decoder and of the pseudo labels that it learns from; it should rise."
+    ),
+    "comparison": (
+        "How well proposals match the held-out images, before and after: IoU in percent for each "
+        "class. A dash: neither the image nor a proposal has the class."
+    ),
+    "keep_model": (
+        "Use the new model in this folder from now on. Images that are not reviewed get new "
+        "proposals; what a person drew is kept."
+    ),
+    "discard_model": "Leave the model as it is.",
+    "roll_back": "Use the model again that was in use before; the new one stays on the disk.",
+    "training_error": "All that the training said before it failed.",
+    "copy_error": "Copy it, for a message to whoever can help.",
 }
 
 

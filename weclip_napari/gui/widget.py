@@ -13,6 +13,7 @@ from weclip_napari.gui.class_panel import ClassPanel
 from weclip_napari.gui.folder_panel import FolderPanel
 from weclip_napari.gui.key_bindings import KeyBindings
 from weclip_napari.gui.propose_tab import ProposeTab
+from weclip_napari.gui.retrain_panel import RetrainPanel
 from weclip_napari.gui.samples import PLUGIN, SAMPLE
 from weclip_napari.gui.settings import engine_for, read_settings, watch_settings
 from weclip_napari.gui.shortcut_sheet import ShortcutSheet
@@ -60,12 +61,14 @@ class AnnotatorWidget(QWidget):
         self.tuning_panel = self.propose_tab.tuning
         self.tool_panel = ToolPanel(self.annotator)
         self.class_panel = ClassPanel(self.annotator)
+        self.retrain_panel = RetrainPanel(self.annotator)
         self.status_panel = StatusPanel(self.annotator)
         self.tabs = QTabWidget()
         for title, panel in (
             ("Propose", self.propose_tab),
             ("Correct", self.tool_panel),
             ("Classes", self.class_panel),
+            ("Retrain", self.retrain_panel),
         ):
             self.tabs.addTab(_scrolled(panel), title)
         layout = QVBoxLayout(self)
@@ -127,6 +130,7 @@ class AnnotatorWidget(QWidget):
         self.keys.unbind()
         self.annotator.class_work.unbind_keys()
         self.folder_panel.close_down()
+        self.retrain_panel.close_down()
         is_saved = self.annotator.close(keep_layers=self._is_closing)
         if not is_saved and not self._is_closing:
             show_error(f"{self.status_panel.message.text()} The layers are still there.")
@@ -157,6 +161,7 @@ class AnnotatorWidget(QWidget):
             "remove_islands": tools.remove_islands,
             "smooth": tools.smooth,
             "snap": tools.snap,
+            "retrain": self._retrain,
             "keys": self._show_keys,
         }
 
@@ -167,6 +172,10 @@ class AnnotatorWidget(QWidget):
     def _suggest(self) -> None:
         self.tabs.setCurrentIndex(0)
         self.tag_panel.suggest()
+
+    def _retrain(self) -> None:
+        self.tabs.setCurrentIndex(self.tabs.count() - 1)
+        self.retrain_panel.start()
 
     def _show_keys(self) -> None:
         """Show the sheet of keys in a window of its own."""

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
+    from numpy.typing import NDArray
+
     from weclip_napari.session.class_table import LabelClass
 
 __all__ = ["Annotation", "AnnotationStore", "Measures"]
@@ -151,14 +153,17 @@ class AnnotationStore:
         with self.lock:
             stored = self._stored(image, annotation.mask.shape)
             try:
-                path.parent.mkdir(parents=True, exist_ok=True)
                 self.write_classes()
+                path.parent.mkdir(parents=True, exist_ok=True)
                 return self._write(image, annotation, stored)
             except OSError as error:
                 raise not_saved(path, error) from error
 
     def rewrite(self, image: Path, change: Callable[[Annotation], Annotation | None]) -> bool:
         """Change a stored annotation, with nobody else reading or writing in between.
+
+        A mask that was drawn elsewhere gets no sidecar by it: what else is known of its image, such
+        as listed tags, still holds.
 
         Parameters
         ----------
@@ -180,9 +185,13 @@ class AnnotationStore:
         with self.lock:
             stored = self.load(image)
             changed = None if stored is None else change(stored)
-            if changed is not None:
+            if changed is None:
+                return False
+            if self.sidecar_path(image).exists():
                 self.save(image, changed)
-            return changed is not None
+            else:
+                self._rewrite_mask(image, changed.mask)
+            return True
 
     def write_classes(self) -> None:
         """Store the class table.
@@ -192,7 +201,7 @@ class AnnotationStore:
         OSError
             When it cannot be written.
         """
-        self.class_path.parent.mkdir(parents=True, exist_ok=True)
+        self.class_path.parent.mkdir(exist_ok=True)  # not its parents: they may have been moved
         write_class_table(self.class_path, self.classes)
 
     def _stored(self, image: Path, shape: tuple[int, ...]) -> Sidecar | None:
@@ -223,7 +232,19 @@ class AnnotationStore:
         if png is None:
             return self.sidecar_path(image)
         if stored is None or stored.mask_sha256 != sidecar.mask_sha256:
-            write_bytes_atomically(path, png)
-            if not np.array_equal(read_mask(path), annotation.mask):
-                raise UserError(f"{path} does not read back as it was written. Check the disk.")
+            _write_mask(path, png, annotation.mask)
         return path
+
+    def _rewrite_mask(self, image: Path, mask: NDArray[np.uint8]) -> None:
+        path = self.mask_path(image)
+        try:
+            _write_mask(path, encode_mask(mask), mask)
+        except OSError as error:
+            raise not_saved(path, error) from error
+
+
+def _write_mask(path: Path, png: bytes, mask: NDArray[np.uint8]) -> None:
+    """Write a mask, given its file's bytes as well, and read it back to be sure of it."""
+    write_bytes_atomically(path, png)
+    if not np.array_equal(read_mask(path), mask):
+        raise UserError(f"{path} does not read back as it was written. Check the disk.")

@@ -95,7 +95,8 @@ def finish_pending(store: AnnotationStore, progress: Progress = lambda done, of:
     left = []
     for entry in entries:
         problems = _edit_files(store, entry, outcome, progress)
-        change_table(entry.edit, store.classes)
+        if entry.images is None:  # else the table has it, and may have been edited again since
+            change_table(entry.edit, store.classes)
         outcome.problems |= problems
         if problems:
             left.append(replace(entry, images=tuple(problems)))
@@ -108,11 +109,17 @@ def finish_pending(store: AnnotationStore, progress: Progress = lambda done, of:
 def _edit_files(
     store: AnnotationStore, entry: _Entry, outcome: Outcome, progress: Progress
 ) -> dict[str, str]:
-    """Make one edit in all files that it concerns; gives the problems by image."""
+    """Make one edit in all files that it concerns; gives the problems by image.
+
+    An image at which an edit before failed waits for both, so that they come in their order.
+    """
     problems = {}
     images = _stored_images(store) if entry.images is None else entry.images
     for done, name in enumerate(images):
         progress(done, len(images))
+        if name in outcome.problems:
+            problems[name] = outcome.problems[name]
+            continue
         try:
             _edit_image(store, entry.edit, name, outcome)
         except UserError as error:
@@ -133,7 +140,7 @@ def _edit_image(store: AnnotationStore, edit: ClassEdit, name: str, outcome: Out
 
     if store.rewrite(image, change):
         outcome.images.append(name)
-        outcome.sidecars += 1
+        outcome.sidecars += store.sidecar_path(image).exists()
         is_held = bool((before[0].mask == edit.label_id).any())
         outcome.masks += is_held and edit.into_id != edit.label_id
 

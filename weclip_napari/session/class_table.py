@@ -88,8 +88,8 @@ class ClassTable:
         Names that classes had before they were renamed, merged (both to the present name) or
         deleted (to an empty one), case-folded. They live on in lists that came with the images.
     retired
-        Label ids of deleted and merged classes. They are given to new classes last, so that a
-        mask that the deletion did not reach says nothing wrong.
+        Label ids of deleted and merged classes, and of pixels without a class. They are given to
+        new classes last, so that a mask that the deletion did not reach says nothing wrong.
     """
 
     def __init__(
@@ -187,7 +187,11 @@ class ClassTable:
         """Drop a class, if it is there, and retire its label id."""
         with self._changing:
             if self._by_id.pop(label_id, None) is not None:
-                self.retired.add(label_id)
+                self.retire([label_id])
+
+    def retire(self, label_ids: Iterable[int]) -> None:
+        """Retire those of some label ids, such as those of a mask, that have no class."""
+        self.retired = self.retired.union(label_ids) - self._by_id.keys() - {BACKGROUND, IGNORE}
 
     def forget_name(self, name: str, present: str) -> None:
         """Note that what was called `name` is now `present`, or nothing if that is empty."""

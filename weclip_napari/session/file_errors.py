@@ -19,6 +19,8 @@ def remedy(error: OSError) -> str:
     """Say what to do so that a file can be written."""
     if error.errno in _FULL:
         return "Free some space on the disk."
+    if error.errno == errno.ENOENT:
+        return "If the folder was moved or renamed, move it back; if its disk is gone, connect it."
     if error.errno in _FORBIDDEN:
         return "Allow writing there, or copy the folder to where you may write."
     if error.errno in _IN_THE_WAY:

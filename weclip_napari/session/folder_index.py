@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from weclip_napari.session.annotation import AnnotationStore
+    from weclip_napari.session.annotation import Annotation, AnnotationStore
     from weclip_napari.session.mask_files import MaskFiles
     from weclip_napari.session.states import State
 
@@ -71,6 +71,7 @@ class FolderIndex:
         self._summaries = [Summary(tags=listed.get(image, ())) for image in images]
         self._stored: set[int] = set()
         self._unread: set[int] = set()
+        self._described: set[int] = set()  # rows that have a sidecar, whose tags win
         self._read_file(files)
 
     def name(self, row: int) -> str:
@@ -124,11 +125,27 @@ class FolderIndex:
             self._put(row, self._stamp(row), summary)
         self.flush()
 
+    def compare(self, row: int, annotation: Annotation) -> None:
+        """Read an image's files anew if they say other than what is known here.
+
+        `annotation` is what was just read of them, with the listed tags where there is no sidecar.
+        """
+        known = self._summaries[row]
+        found = replace(
+            known,
+            state=annotation.state,
+            tags=annotation.tags,
+            negative_tags=annotation.negative_tags,
+            measures=annotation.measures,
+            problem="",
+        )
+        if found != known:
+            self.refresh(row)
+
     def list_again(self) -> None:
-        """Take over changed `listed` tags, of images of which nothing is stored."""
-        for row, image in enumerate(self._images):
-            if row not in self._stored:
-                self._summaries[row] = Summary(tags=self._listed.get(image, ()))
+        """Take over changed `listed` tags, of images that have no sidecar."""
+        for row in range(len(self._images)):
+            self._list(row)
 
     def set_problem(self, row: int, problem: str) -> None:
         """Note what is wrong with an image, until the folder is closed; empty for nothing."""
@@ -158,6 +175,8 @@ class FolderIndex:
             stamp = files.stamp(name)
             if stamp:
                 self._stored.add(row)
+                if f"{name}.json" in files.stamps:
+                    self._described.add(row)
                 is_fresh = known.get(name, ("",))[0] == stamp
                 (fresh.append if is_fresh else self._unread.add)(row)
         try:
@@ -167,6 +186,14 @@ class FolderIndex:
             return
         for row, summary in zip(fresh, summaries, strict=True):
             self._summaries[row] = summary
+            self._list(row)  # the list may have changed since
+        self._store.classes.retire({i for summary in summaries for i in summary.label_ids})
+
+    def _list(self, row: int) -> None:
+        """Give an image the tags that came with it, if it has no others."""
+        if row not in self._described:
+            listed = self._listed.get(self._images[row], ())
+            self._summaries[row] = replace(self._summaries[row], tags=listed)
 
     def _stamp(self, row: int) -> str:
         image = self._images[row]
@@ -176,6 +203,9 @@ class FolderIndex:
         self._summaries[row] = summary
         self._unread.discard(row)
         (self._stored.add if stamp else self._stored.discard)(row)
+        is_described = self._store.sidecar_path(self._images[row]).exists()
+        (self._described.add if is_described else self._described.discard)(row)
+        self._store.classes.retire(summary.label_ids)
         if not summary.problem:
             name = self._names[row]
             with self._writing:

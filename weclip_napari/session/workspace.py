@@ -50,6 +50,8 @@ class Workspace:
 
     Attributes
     ----------
+    source
+        What was opened: the folder of the images, or the data set folder around it.
     read_only
         Why nothing can be saved, and the remedy; empty when it can.
     problem
@@ -60,6 +62,7 @@ class Workspace:
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
+        self.source = Path(folder)
         self.folder = images_folder(folder)
         self.images = list_images(self.folder)
         self.current: OpenImage | None = None
@@ -71,7 +74,7 @@ class Workspace:
         try:
             self.store = AnnotationStore(self.folder)
             outcome = self._finish_class_edits()
-            self._listed, problem = take_over_listed(Path(folder), self.store, self.images)
+            self._listed, problem = take_over_listed(self.source, self.store, self.images)
             self.problem = f"{self.problem} {problem}".strip()
             self.index = open_index(
                 self.store, self.images, self._listed, is_writable=not self.read_only
@@ -96,10 +99,10 @@ class Workspace:
         path = self.images[row]
         try:
             pixels = read_image(path)
-            size = (pixels.shape[0], pixels.shape[1])
             with self.store.lock:
                 writes = self._writes.count(row)
-                annotation = self._load(path, size)
+                annotation = self._load(path, (pixels.shape[0], pixels.shape[1]))
+                self.index.compare(row, annotation)
         except UserError as error:
             self.index.set_problem(row, str(error))
             raise
@@ -124,6 +127,10 @@ class Workspace:
         """Let go of the open image, saved or not."""
         self._writes.close()
         self.current, self._saved = None, None
+
+    def outdate(self) -> None:
+        """Let no image be entered that was read before now: all files are about to change."""
+        self._writes.note_all()
 
     def snapshot(
         self,
@@ -218,9 +225,8 @@ class Workspace:
             stored = self._load(self.images[row], (proposed.shape[0], proposed.shape[1]))
             if stored.state not in (State.TODO, State.PROPOSED) or stored.tags != tags:
                 return False
-            mask = np.where(stored.human, stored.mask, proposed)
-            new = replace(stored, mask=mask, state=State.PROPOSED, model=model, measures=measures)
-            self._save(row, new)
+            mask, state = np.where(stored.human, stored.mask, proposed), State.PROPOSED
+            self._save(row, replace(stored, mask=mask, state=state, model=model, measures=measures))
         return True
 
     def edit_classes(
@@ -243,11 +249,11 @@ class Workspace:
             When the folder can only be read, or as `apply_edit` does.
         """
         self._check_writable()
-        self._writes.note_all()
+        self.outdate()
         try:
             outcome = apply_edit(self.store, edit, progress)
         finally:
-            self._writes.note_all()  # what was read meanwhile may be old
+            self.outdate()  # what was read meanwhile may be old
         names = self.store.classes.present_names
         self._listed.update({image: names(tags) for image, tags in self._listed.items()})
         self.index.list_again()
@@ -266,7 +272,8 @@ class Workspace:
         """Load an annotation; without a sidecar, the tags are those that came with the image."""
         blank = Annotation(np.zeros(size, np.uint8), np.zeros(size, bool))
         stored = self.store.load(path, size) or blank
-        return stored if stored.saved else replace(stored, tags=self._listed.get(path, ()))
+        is_own = self.store.sidecar_path(path).exists()
+        return stored if is_own else replace(stored, tags=self._listed.get(path, ()))
 
     def _save(self, row: int, annotation: Annotation) -> Path:
         path = self.store.save(self.images[row], annotation)
@@ -287,9 +294,7 @@ class Workspace:
 
     def _note_edited(self, outcome: Outcome) -> None:
         rows = {self.name(row): row for row in range(len(self.images))}
-        for name in outcome.images:
-            if name in rows:
-                self.index.refresh(rows[name])
-        for name, problem in outcome.problems.items():
-            if name in rows:
-                self.index.set_problem(rows[name], problem)
+        for name in rows.keys() & outcome.images:
+            self.index.refresh(rows[name])
+        for name in rows.keys() & outcome.problems.keys():
+            self.index.set_problem(rows[name], outcome.problems[name])
