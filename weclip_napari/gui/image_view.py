@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QItemSelectionModel, Qt
+from qtpy.QtCore import QItemSelectionModel, QPoint, QRect, Qt
 from qtpy.QtGui import QPainter, QPalette
 from qtpy.QtWidgets import QHeaderView, QTableView
 
@@ -14,7 +14,7 @@ from weclip_napari.gui.image_table import IMAGE, MEASURE, STATE, ImageTable
 from weclip_napari.gui.table_style import style_table
 
 if TYPE_CHECKING:
-    from qtpy.QtGui import QPaintEvent
+    from qtpy.QtGui import QPaintEvent, QResizeEvent
     from qtpy.QtWidgets import QWidget
 
 _WIDTHS = {STATE: 82, MEASURE: 72}
@@ -63,6 +63,14 @@ class ImageView(QTableView):
         self.selectionModel().setCurrentIndex(index, flags.ClearAndSelect | flags.Rows)
         if scroll:
             self.scrollTo(index)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Keep the open image in sight when a message below takes room."""
+        current = self.currentIndex()
+        was_seen = self.visualRect(current).intersects(QRect(QPoint(), event.oldSize()))
+        super().resizeEvent(event)
+        if was_seen:
+            self.scrollTo(current)
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint the rows, or the hint."""

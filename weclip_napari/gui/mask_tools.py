@@ -101,8 +101,8 @@ class MaskTools(QObject):
                 return
             if mask.provenance.revision != revision:
                 self._start(edit, otherwise)
-            elif not mask.edit(after):
-                self._annotator.noted.emit(otherwise)
+            else:
+                self._annotator.noted.emit("" if mask.edit(after) else otherwise)
 
         self.jobs.start(lambda _: edit(before), apply)
 

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
 
 from weclip_napari.gui.tooltips import KEYS, TOOLTIPS, key_of
 
@@ -19,8 +19,11 @@ _LABELS_LAYER = (
     ("2", "Brush"),
     ("3", "Polygon"),
     ("4", "Fill"),
+    ("5", "Pick the class of a pixel to paint with"),
+    ("6, or hold Space", "Move the picture"),
     ("[ ]", "Smaller or larger brush"),
     ("Ctrl+Z", "Take back the last stroke or proposal"),
+    ("Ctrl+Shift+Z", "Do it again"),
 )
 """What napari binds on a Labels layer and an annotator needs most."""
 
@@ -35,7 +38,12 @@ class ShortcutSheet(QWidget):
         sheet = QLabel(_table("Annotator", ours) + _table("Labels layer (napari)", _LABELS_LAYER))
         sheet.setWordWrap(True)
         sheet.setAlignment(Qt.AlignmentFlag.AlignTop)
-        QVBoxLayout(self).addWidget(sheet)
+        sheet.setContentsMargins(8, 0, 8, 0)
+        area = QScrollArea()
+        area.setWidget(sheet)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        QVBoxLayout(self).addWidget(area)
 
 
 def _table(title: str, rows: Iterable[tuple[str, str]]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from weclip_napari.gui.buttons import button, row_of
@@ -38,7 +38,15 @@ COLORS = {
 
 
 class StatusPanel(QWidget):
-    """Saved or not and why not, the last message, the model."""
+    """Saved or not and why not, the last message, the model.
+
+    Signals
+    -------
+    keys_wanted()
+        The user wants to see the keys.
+    """
+
+    keys_wanted = Signal()
 
     def __init__(self, annotator: Annotator, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +56,8 @@ class StatusPanel(QWidget):
         explain(self.model, "model")
         self.again_button = button("Try again", "try_again", self._try_again)
         self.save_button = button("Save", "save", annotator.save)
-        head = row_of(self.saved, self.again_button, self.save_button)
+        self.keys_button = button("Keys", "keys", self.keys_wanted.emit)
+        head = row_of(self.saved, self.again_button, self.save_button, self.keys_button)
         head.setStretchFactor(self.saved, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -26,8 +26,7 @@ TagChip { background: rgba(128, 138, 150, 70); border-radius: 10px; }
 TagChip[isChosen="true"] { background: rgba(91, 121, 232, 130); }
 TagChip[isRejected="true"] { background: transparent; border: 1px dashed rgba(128, 138, 150, 160); }
 TagChip QLabel { font-size: 9pt; background: transparent; padding: 0; margin: 0; }
-TagChip QLabel#score { color: rgb(125, 132, 142); }
-TagChip[isChosen="true"] QLabel#score { color: palette(text); }
+TagChip[isChosen="false"] QLabel#score { color: rgb(125, 132, 142); }
 TagChip[isRejected="true"] QLabel { color: rgb(125, 132, 142); }
 TagChip QToolButton { border: none; background: transparent; border-radius: 7px; padding: 0;
     font-size: 9pt; }
@@ -64,6 +63,7 @@ class TagChip(QFrame):
         self.tag, self.is_rejected = chip.tag, chip.is_rejected
         explain(self, "negative_tag" if chip.is_rejected else "tag")
         self.setProperty("isRejected", chip.is_rejected)
+        self.setProperty("isChosen", False)
         self._swatch, self.name, self.score = QLabel(), QLabel(), QLabel()
         self._swatch.setFixedSize(9, 9)
         self.score.setObjectName("score")

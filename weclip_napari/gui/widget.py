@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QEvent, QObject, Qt
-from qtpy.QtWidgets import QFrame, QMessageBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDialog,
+    QFrame,
+    QMessageBox,
+    QScrollArea,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from weclip_napari.gui.annotator import Annotator
 from weclip_napari.gui.class_panel import ClassPanel
@@ -76,6 +84,7 @@ class AnnotatorWidget(QWidget):
         layout.addWidget(self.tabs, 3)
         layout.addWidget(self.status_panel)
         self.setMinimumWidth(330)
+        self.status_panel.keys_wanted.connect(self._show_keys)
         self.keys = KeyBindings(self.annotator.viewport, self._actions())
         self.annotator.class_work.bind_keys()
         self._take_over(settings)
@@ -178,11 +187,14 @@ class AnnotatorWidget(QWidget):
         self.retrain_panel.start()
 
     def _show_keys(self) -> None:
-        """Show the sheet of keys in a window of its own."""
-        self._sheet = ShortcutSheet()
-        self._sheet.setWindowTitle("Keys (WeCLIP for napari)")
-        self._sheet.setStyleSheet(self.window().styleSheet())
-        self._sheet.show()
+        """Show the sheet of keys in a window of its own, which Esc closes."""
+        sheet = QDialog(self.window())
+        sheet.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        sheet.setWindowTitle("Keys (WeCLIP for napari)")
+        QVBoxLayout(sheet).addWidget(ShortcutSheet())
+        height = self.screen().availableGeometry().height()
+        sheet.resize(680, min(880, height - 60))
+        sheet.show()
 
     def _take_over(self, settings: Settings) -> None:
         """Use preferences that need no other model."""
