@@ -1,5 +1,6 @@
 """Changes of classes in an annotator without a window."""
 
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -154,3 +155,30 @@ def test_number_keys_choose_the_class_to_paint_with(drawn):
     drawn.class_work.paint_with_key("9")
     assert drawn.layers.mask.layer.selected_label == 3
     assert "No class has the key 9" in told[-1]
+
+
+def test_no_image_that_was_on_its_way_opens_before_the_edit_is_done(drawn, qtbot):
+    may_go_on = threading.Event()
+    drawn.prefetcher.drop()
+    drawn.open_image(2)
+    drawn.files.run_now(lambda: None)  # it was read, and nobody on this thread knows yet
+    drawn.files.run(lambda: may_go_on.wait(20), lambda _: None, drawn.failed.emit)
+    drawn.class_work.edit(delete(drawn.workspace.store.classes, 1, 255))
+    qtbot.wait(100)
+    assert drawn.current is None
+    assert not drawn.layers.mask.is_editable
+    may_go_on.set()
+    qtbot.waitUntil(lambda: drawn.is_idle and drawn.current is not None, timeout=TIMEOUT)
+    assert 1 not in drawn.layers.mask.mask
+    assert drawn.layers.mask.is_editable
+
+
+def test_a_class_is_rejected_however_its_tag_is_spelled(annotator):
+    annotator.type_tags(("apple", "star"))
+    annotator.reject_tag("Apple")
+    assert (annotator.tags, annotator.negative_tags) == (("star",), ("Apple",))
+    annotator.type_tags(("star", "APPLE"))
+    assert annotator.negative_tags == ()
+    annotator.reject_tag("star")
+    annotator.unreject_tag("Star")
+    assert (annotator.tags, annotator.negative_tags) == (("APPLE",), ())

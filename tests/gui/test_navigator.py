@@ -327,3 +327,14 @@ def test_closing_during_a_write_saves_the_newest_strokes(annotator, folder, qtbo
     assert _saved(folder)[5, 5] == 3
     assert _saved(folder)[20, 30] == 7
     assert annotator.save_now()
+
+
+def test_trying_again_keeps_the_tags_that_came_with_a_data_set(annotator, tmp_path, qtbot):
+    (tmp_path / "set" / "images").mkdir(parents=True)
+    Image.new("RGB", (8, 6)).save(tmp_path / "set" / "images" / "a.png")
+    (tmp_path / "set" / "tags.csv").write_text("image,tags\na.png,owl\n")
+    with qtbot.waitSignal(annotator.image_opened, timeout=TIMEOUT):
+        annotator.open_folder(tmp_path / "set")
+    with qtbot.waitSignal(annotator.image_opened, timeout=TIMEOUT):
+        assert annotator.try_again()
+    assert annotator.tags == ("owl",)

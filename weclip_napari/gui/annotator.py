@@ -146,7 +146,7 @@ class Annotator(AnnotatorState):
 
     def try_again(self) -> bool:
         """Open the folder again where it is read-only, in case it can be written by now."""
-        return self.workspace is not None and self.open_folder(self.workspace.folder)
+        return self.workspace is not None and self.open_folder(self.workspace.source)
 
     def type_tags(self, tags: tuple[str, ...]) -> None:
         """Take over what the user typed; it is saved with the mask."""
@@ -156,12 +156,12 @@ class Annotator(AnnotatorState):
 
     def reject_tag(self, tag: str) -> None:
         """Note that the image does not show a tag."""
-        tags = tuple(other for other in self.tags if other != tag)
-        self.work.set_tags(tags, tuple(dict.fromkeys((*self.negative_tags, tag))))
+        tags, negative = _without(self.tags, tag), _without(self.negative_tags, tag)
+        self.work.set_tags(tags, (*negative, tag))
 
     def unreject_tag(self, tag: str) -> None:
         """Forget that a tag was rejected."""
-        self.work.set_tags(self.tags, tuple(other for other in self.negative_tags if other != tag))
+        self.work.set_tags(self.tags, _without(self.negative_tags, tag))
 
     def suggest_tags(self) -> None:
         """Rank the folder's and the decoder's classes for the open image: `suggestions_shown`."""
@@ -282,6 +282,7 @@ class Annotator(AnnotatorState):
         self.layers.stop()
         if is_saved and not keep_layers:
             self.layers.clear()
+        self.viewport.release()
         if self.workspace is not None:
             self.workspace.close()
             self.workspace = None
@@ -298,3 +299,8 @@ class Annotator(AnnotatorState):
 
     def _all_rows(self) -> Sequence[int]:
         return range(len(self.workspace.images)) if self.workspace else ()
+
+
+def _without(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
+    """Leave out a tag, upper and lower case alike."""
+    return tuple(other for other in tags if other.casefold() != tag.casefold())
