@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -338,3 +339,19 @@ def test_trying_again_keeps_the_tags_that_came_with_a_data_set(annotator, tmp_pa
     with qtbot.waitSignal(annotator.image_opened, timeout=TIMEOUT):
         assert annotator.try_again()
     assert annotator.tags == ("owl",)
+
+
+def test_a_class_changed_on_the_way_to_the_same_folder_stays_changed(
+    annotator, folder, qtbot, monkeypatch
+):
+    classes = annotator.workspace.store.classes
+    found = classes.ensure("owl")
+    _paint(annotator, 5, 5)
+    reached, may_go_on = _hold(monkeypatch, annotator.workspace, "write")
+    with qtbot.waitSignal(annotator.image_opened, timeout=TIMEOUT):
+        annotator.open_folder(folder)
+        assert reached.wait(20)
+        annotator.class_work.replace(replace(found, synonyms="big bird"))
+        may_go_on.set()
+    assert annotator.workspace.store.classes is not classes
+    assert annotator.workspace.store.classes.synonyms() == {"owl": "big bird"}

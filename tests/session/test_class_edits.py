@@ -70,6 +70,11 @@ def test_a_merged_tag_is_not_rejected_and_said_at_once(classes):
     assert (after.tags, after.negative_tags) == (("cat",), ())
 
 
+def test_tags_are_merged_however_they_are_spelled(classes):
+    after = annotation_after(merge(classes, 1, 2), annotated(("Cat", "Dog"), ("CAT", "bird")))
+    assert (after.tags, after.negative_tags) == (("Cat",), ("bird",))
+
+
 def test_the_model_s_doubts_follow_the_names(classes):
     doubts = Measures(0.5, None, ("dog",), ("bird", "dog"))
     annotation = Annotation(MASK, HUMAN, measures=doubts)

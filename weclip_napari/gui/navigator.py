@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from weclip_napari.session.workspace import OpenImage
 
 
+NO_FOLDER = "No folder is open. Open one, or the sample scenes, first."
+
+
 class Navigator(QObject):
     """Opens folders and images; the way there is asynchronous, and the newest wish counts.
 
@@ -71,12 +74,19 @@ class Navigator(QObject):
         return self.open_image(self._annotator.index)
 
     def step(self, offset: int) -> bool:
-        """Open the image `offset` rows further in the table; nothing happens beyond its ends."""
+        """Open the image `offset` rows further in the table; stay beyond its ends."""
+        if not self._has_folder():
+            return False
         row = neighbour(self._annotator.row_order(), self._here(), offset)
-        return row is not None and self.open_image(row)
+        if row is None:
+            self._annotator.noted.emit(f"This is the {'last' if offset > 0 else 'first'} image.")
+            return False
+        return self.open_image(row)
 
     def next_unreviewed(self) -> bool:
         """Open the next image that is neither accepted nor skipped, going on at the start."""
+        if not self._has_folder():
+            return False
         order, here = list(self._annotator.row_order()), self._here()
         place = order.index(here) + 1 if here in order else 0
         for row in [*order[place:], *order[:place]]:
@@ -91,7 +101,7 @@ class Navigator(QObject):
         if self.is_moving:
             return False
         if annotator.current is None:  # it cannot be read, so it cannot be judged
-            return annotator.workspace is not None and self.next_unreviewed()
+            return self.next_unreviewed()
         if annotator.is_read_only:
             annotator.tell_read_only()
             return False
@@ -114,6 +124,12 @@ class Navigator(QObject):
             self._annotator.failed.emit(f"No image is called '{text}' or has that number.")
             return False
         return self.open_image(row)
+
+    def _has_folder(self) -> bool:
+        """Whether a folder is open; says what to do when none is."""
+        if self._annotator.workspace is None:
+            self._annotator.failed.emit(NO_FOLDER)
+        return self._annotator.workspace is not None
 
     def _here(self) -> int:
         return self._annotator.index if self._target is None else self._target
@@ -179,6 +195,7 @@ class Navigator(QObject):
         if before is not None and before.folder.resolve() != images_folder(folder).resolve():
             before = None
         if before is not None:
+            self._annotator.class_work.store_now()  # what changed on the way here
             self._annotator.layers.freeze()
 
         def work() -> ReadFolder:

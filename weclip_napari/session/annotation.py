@@ -68,7 +68,6 @@ class AnnotationStore:
         self.folder = Path(folder)
         self.classes = read_class_table(self.class_path)
         self.lock = threading.RLock()
-        self._naming = threading.Lock()
 
     @property
     def class_path(self) -> Path:
@@ -83,8 +82,7 @@ class AnnotationStore:
         UserError
             When all label ids are taken.
         """
-        with self._naming:  # not the other lock: saving takes a while
-            return self.classes.ensure(name)
+        return self.classes.ensure(name)  # without our lock: saving takes a while
 
     def mask_path(self, image: Path) -> Path:
         """Where the mask of an image is stored."""

@@ -198,11 +198,17 @@ def _existing(classes: ClassTable, label_id: int) -> LabelClass:
 def _names_after(
     edit: ClassEdit, names: tuple[str, ...], but: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """Give names as an edit leaves them; the new one is left out where `but` has it."""
-    old = edit.name.casefold()
-    changed = [edit.into if name.casefold() == old else name for name in names]
-    unwanted = ("", edit.into) if edit.into in but else ("",)
-    return tuple(dict.fromkeys(name for name in changed if name not in unwanted))
+    """Give names as an edit leaves them; the new one is left out where `but` has it.
+
+    Upper and lower case are alike.
+    """
+    old, new = edit.name.casefold(), edit.into.casefold()
+    unwanted = ("", new) if new in map(str.casefold, but) else ("",)
+    kept: dict[str, str] = {}
+    for name in names:
+        after = edit.into if name.casefold() == old else name
+        kept.setdefault(after.casefold(), after)
+    return tuple(name for folded, name in kept.items() if folded not in unwanted)
 
 
 def _measures_after(edit: ClassEdit, measures: Measures | None) -> Measures | None:
