@@ -59,7 +59,7 @@ class FilterBar(QWidget):
         for place, show in enumerate(SHOW_TEXTS):
             if show in _COLORS:
                 self.show_choice.setItemIcon(place, _dot(_COLORS[show]))
-        self.sort_choice = _choice("sort", SORT_TEXTS, 114)
+        self.sort_choice = _choice("sort", SORT_TEXTS, 126)
         self.reverse = QToolButton()
         self.reverse.setCheckable(True)
         explain(self.reverse, "reverse")
