@@ -22,6 +22,8 @@ HEIGHT, GAP = 128, 10
 LOSS_COLOR, DECODER_COLOR, LABEL_COLOR = "#5b9ee6", "#4caf7a", "#e6a23c"
 SMOOTHING = 0.1
 """Share of the newest loss in the thick line."""
+MOST_POINTS = 300
+"""Of one curve; of a longer one only every few are painted."""
 _FAINT = 90
 _DOT = 2.5
 
@@ -35,6 +37,7 @@ class _Line:
     name: str
     color: str
     points: Points = field(default_factory=list)
+    smooth: Points = field(default_factory=list)
     has_dots: bool = False
 
 
@@ -52,6 +55,7 @@ class LossCurves(QWidget):
         self.losses: Points = []
         self.decoder: Points = []
         self.pseudo_label: Points = []
+        self._smooth: Points = []
         self._steps = 1
         explain(self, "curves")
         self.setFixedHeight(HEIGHT)
@@ -59,17 +63,19 @@ class LossCurves(QWidget):
 
     def clear(self) -> None:
         """Start anew."""
-        self.losses, self.decoder, self.pseudo_label = [], [], []
+        self.losses, self.decoder, self.pseudo_label, self._smooth = [], [], [], []
         self._steps = 1
         self.update()
 
     def add(self, step: Step) -> None:
         """Add a step; those after it, of a run that was broken off, are done anew."""
         self._steps = step.steps
-        for points in (self.losses, self.decoder, self.pseudo_label):
+        for points in (self.losses, self.decoder, self.pseudo_label, self._smooth):
             while points and points[-1][0] >= step.step:
                 points.pop()
         self.losses.append((step.step, step.loss))
+        before = self._smooth[-1][1] if self._smooth else step.loss
+        self._smooth.append((step.step, before + SMOOTHING * (step.loss - before)))
         for points, name in ((self.decoder, "decoder"), (self.pseudo_label, "pseudo_label")):
             if name in step.scores:
                 points.append((step.step, step.scores[name]))
@@ -87,7 +93,7 @@ class LossCurves(QWidget):
         font.setPointSizeF(max(6.0, font.pointSizeF() * 0.8))
         painter.setFont(font)
         width = (self.width() - GAP) / 2
-        loss = [_Line("loss", LOSS_COLOR, self.losses)]
+        loss = [_Line("loss", LOSS_COLOR, _thinned(self.losses), _thinned(self._smooth))]
         scores = [
             _Line("decoder", DECODER_COLOR, self.decoder, has_dots=True),
             _Line("pseudo", LABEL_COLOR, self.pseudo_label, has_dots=True),
@@ -134,7 +140,7 @@ class LossCurves(QWidget):
         if not line.has_dots:
             painter.setPen(QPen(_faded(color, _FAINT), 1))
             painter.drawPolyline(QPolygonF(points))
-            points = [at(*point) for point in _smooth(line.points)]
+            points = [at(*point) for point in line.smooth]
         painter.setPen(QPen(color, 2))
         painter.drawPolyline(QPolygonF(points))
         if line.has_dots:
@@ -171,13 +177,10 @@ def _limits(values: Iterable[float]) -> tuple[float, float]:
     return max(0.0, low - margin) if low >= 0 else low - margin, high + margin
 
 
-def _smooth(points: Points) -> Points:
-    """Follow the values slowly."""
-    smoothed: Points = []
-    for step, value in points:
-        before = smoothed[-1][1] if smoothed else value
-        smoothed.append((step, before + SMOOTHING * (value - before)))
-    return smoothed
+def _thinned(points: Points) -> Points:
+    """Leave points out of a long curve, but never the newest."""
+    stride = -(-len(points) // MOST_POINTS) or 1
+    return points[::-stride][::-1]
 
 
 def _faded(color: QColor, alpha: int) -> QColor:

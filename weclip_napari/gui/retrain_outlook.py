@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from weclip_training.config import Selection
 
+    from weclip_napari.gui.engine import Report
     from weclip_napari.gui.retrain_process import Step
     from weclip_napari.session.workspace import Workspace
 
@@ -87,10 +88,13 @@ class Outlook:
     result: RunResult | None
 
 
-def look_up(workspace: Workspace, selection: Selection) -> Outlook:
-    """Look up what could be done; in any thread."""
+def look_up(workspace: Workspace, selection: Selection, report: Report) -> Outlook:
+    """Look up what could be done, in any thread; what was not read of the folder is read first."""
     from weclip_training.annotated import plan_workspace, require_usable
 
+    for row in workspace.index.unread_rows():
+        report(f"Reading {workspace.name(row)}")
+        workspace.index.refresh(row)
     plan = plan_workspace(workspace, selection)
     problem = ""
     try:

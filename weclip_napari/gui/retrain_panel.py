@@ -50,7 +50,7 @@ class RetrainPanel(QWidget):
         super().__init__(parent)
         self._annotator = annotator
         self.process = RetrainProcess(self)
-        self.jobs = JobRunner(parent=self)
+        self.looking, self.starting = JobRunner(parent=self), JobRunner(parent=self)
         self.outlook: Outlook | None = None
         self.result: RunResult | None = None
         self._times: list[tuple[int, float]] = []
@@ -68,11 +68,11 @@ class RetrainPanel(QWidget):
             annotator.failed.emit("Open a folder first.")
         elif annotator.is_read_only:
             annotator.tell_read_only()
-        elif self.process.is_running:
+        elif self.process.is_running or self.starting.is_busy:
             annotator.failed.emit("A training is running. Cancel it to start another one.")
         elif annotator.save_now():  # says itself what went wrong
             annotator.class_work.store_now()
-            self._look_up(self._begin)
+            self._look_up(self.starting, self._begin)
 
     def resume(self) -> None:
         """Go on with the run that was broken off last."""
@@ -110,7 +110,8 @@ class RetrainPanel(QWidget):
     def close_down(self) -> None:
         """End the training; it can be resumed the next time."""
         self._timer.stop()
-        self.jobs.cancel()
+        self.looking.cancel()
+        self.starting.cancel()
         self.process.stop()
 
     def showEvent(self, event: QShowEvent) -> None:
@@ -121,7 +122,7 @@ class RetrainPanel(QWidget):
     def refresh(self) -> None:
         """Look up anew what would be used."""
         if self._annotator.workspace is not None:
-            self._look_up(self._take_over)
+            self._look_up(self.looking, self._take_over)
 
     def _make_widgets(self) -> None:
         self.summary, self.notes, self.held_out = _text(), _text(_SMALL), _text(_SMALL)
@@ -183,7 +184,9 @@ class RetrainPanel(QWidget):
         self._timer.timeout.connect(self._look_when_shown)
         self.selection.currentIndexChanged.connect(lambda _: self.refresh())
         self.unit.currentTextChanged.connect(self._choose_unit)
-        self.jobs.failed.connect(annotator.failed)
+        for jobs in (self.looking, self.starting):
+            jobs.failed.connect(annotator.failed)
+        self.starting.busy_changed.connect(lambda _: self._show_outlook())
         self.process.stepped.connect(self._show_step)
         self.process.ended.connect(self._on_ended)
 
@@ -202,19 +205,20 @@ class RetrainPanel(QWidget):
         if self.isVisible():
             self.refresh()
 
-    def _look_up(self, on_done: Callable[[Outlook], None]) -> None:
+    def _look_up(self, jobs: JobRunner, on_done: Callable[[Outlook], None]) -> None:
         workspace = self._annotator.workspace
         selection = self.selection.currentData()
 
-        def work(_: Progress) -> Outlook:
+        def work(report: Progress) -> Outlook:
             assert workspace is not None  # noqa: S101
-            return look_up(workspace, selection)
+            return look_up(workspace, selection, report)
 
-        self.jobs.start(work, on_done)
+        jobs.start(work, on_done)
 
     def _forget(self) -> None:
         """Show nothing of the folder before; its training, if one runs, goes on."""
         self.outlook = self.result = None
+        self.starting.cancel()
         self.error.clear()
         if not self.process.is_running:
             self._show_running(False)
@@ -311,7 +315,8 @@ class RetrainPanel(QWidget):
 
     def _show_outlook(self) -> None:
         """Show what would be used, and what can be done."""
-        outlook, is_running = self.outlook, self.process.is_running
+        outlook = self.outlook
+        is_running = self.process.is_running or self.starting.is_busy
         is_open = self._annotator.workspace is not None
         problem = outlook.problem if outlook else ""
         usual = outlook.summary if outlook else "Open a folder first." if not is_open else "…"
@@ -326,7 +331,7 @@ class RetrainPanel(QWidget):
         self.start_button.setEnabled(is_open and not is_running)
         can_resume = outlook is not None and outlook.unfinished is not None
         self.resume_button.setEnabled(can_resume and not is_running)
-        self.cancel_button.setEnabled(is_running)
+        self.cancel_button.setEnabled(self.process.is_running)
         for widget in (self.selection, self.budget, self.unit):
             widget.setEnabled(not is_running)
 

@@ -120,7 +120,9 @@ class RetrainProcess(QObject):
             return
         self._is_cancelled = True
         process.terminate()
-        QTimer.singleShot(GRACE_MS, process, lambda: process.kill())
+        patience = QTimer(process, singleShot=True, interval=GRACE_MS)  # it goes with the process
+        patience.timeout.connect(process.kill)
+        patience.start()
 
     def stop(self) -> None:
         """End the training now and tell nobody, because the annotator closes."""
