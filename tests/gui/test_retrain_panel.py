@@ -9,17 +9,20 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
+from weclip_training.studies import annotate
 
+from tests.gui.person import Person
 from weclip_napari.gui.annotator import Annotator
 from weclip_napari.gui.engine import Engine
 from weclip_napari.gui.retrain_panel import RetrainPanel
+from weclip_napari.scenes import write_scenes
 from weclip_napari.session.annotation import Annotation, AnnotationStore
 from weclip_napari.session.folder_models import model_in_use, runs_folder
 from weclip_napari.session.images import write_image
 from weclip_napari.session.states import State
 
 SIZE = (40, 48)
-TIMEOUT = 120_000
+TIMEOUT = 60_000
 LEFT = Qt.MouseButton.LeftButton
 
 
@@ -304,3 +307,51 @@ def test_minutes_are_turned_into_steps(panel, qtbot):
     wait_for_step(panel, 1, qtbot)
     assert panel.bar.maximum() >= 10
     panel.process.stop()
+
+
+def test_closing_ends_the_training_which_can_be_resumed(panel, annotator, qtbot):
+    panel.budget.setValue(1000)
+    click(panel.start_button, qtbot)
+    wait_for_step(panel, 1, qtbot)
+    number = panel.process.process_id
+    panel.close_down()
+    with pytest.raises(ProcessLookupError):
+        os.kill(number, 0)
+    panel.refresh()
+    qtbot.waitUntil(panel.resume_button.isEnabled, timeout=TIMEOUT)
+
+
+def test_one_key_retrains_in_a_window_while_somebody_annotates(
+    make_napari_viewer, qtbot, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    write_scenes(tmp_path / "truth", 8, seed=8_000_000, size=96)
+    scenes = annotate(tmp_path / "truth", tmp_path / "scenes", corrected=6)
+    person = Person(make_napari_viewer(show=True), qtbot)
+    person.open_folder(scenes)
+    panel, annotator = person.widget.retrain_panel, person.annotator
+    annotator.open_image(7)
+    qtbot.waitUntil(lambda: annotator.index == 7, timeout=TIMEOUT)
+    person.settle()
+    before = logits(annotator, qtbot)
+    panel.budget.setValue(8)
+
+    person.press(Qt.Key.Key_T, Qt.KeyboardModifier.ShiftModifier)
+    wait_for_step(panel, 1, qtbot)
+    person.paint(40, 40, 1)
+    drawn = person.mask.copy()
+    assert annotator.is_dirty
+    qtbot.waitUntil(lambda: panel.result is not None, timeout=TIMEOUT)
+    assert panel.isVisible()
+    np.testing.assert_array_equal(person.mask, drawn)
+
+    human = annotator.layers.mask.provenance.human(person.mask).copy()
+    assert human.any()
+    with qtbot.waitSignal(annotator.proposal_shown, timeout=TIMEOUT, check_params_cb=bool):
+        click(panel.keep_button, qtbot)
+    settle(annotator, qtbot)
+    assert not np.array_equal(annotator.proposal.decoder_logits, before)
+    np.testing.assert_array_equal(person.mask[human], drawn[human])
+    assert person.widget.status_panel.model.text().startswith("Retrained on this folder")
+    assert person.failures == []
+    person.close()
