@@ -1,6 +1,7 @@
 """One window at a time writes in a folder."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from weclip_napari.errors import UserError
 from weclip_napari.session.folder_lock import FolderLock
 from weclip_napari.session.states import State
 from weclip_napari.session.workspace import Workspace
+
+removable = pytest.mark.skipif(os.name == "nt", reason="Windows removes no file that is locked")
 
 HOLD = """
 import sys
@@ -154,3 +157,35 @@ def test_a_folder_that_cannot_be_opened_is_not_left_locked(folder):
 def test_a_workspace_that_is_dropped_lets_go(folder):
     Workspace(folder)
     assert Workspace(folder).read_only == ""
+
+
+@removable
+def test_two_windows_do_not_write_after_the_lock_was_removed_by_hand(folder):
+    first = Workspace(folder)
+    shutil.rmtree(folder / "weclip_masks")
+    second = Workspace(folder)
+    assert second.read_only == ""
+    first.enter(first.read(0))
+    snapshot = first.snapshot(first.current.mask, ("dog",), (), State.TODO)
+    with pytest.raises(UserError, match="another window"):
+        first.write(snapshot)
+    second.close()
+    first.write(snapshot)
+    third = Workspace(folder)
+    assert third.read_only
+    assert third.read(0).tags == ("dog",)
+    third.close()
+    first.close()
+
+
+@removable
+def test_closing_a_window_leaves_the_lock_of_another_alone(folder):
+    first = Workspace(folder)
+    shutil.rmtree(folder / "weclip_masks")
+    second = Workspace(folder)
+    first.close()
+    third = Workspace(folder)
+    assert third.read_only
+    third.close()
+    second.close()
+    assert not (folder / "weclip_masks").exists()

@@ -36,6 +36,7 @@ class FolderLock:
         self._place = self._folder / MASK_FOLDER
         self._path = self._place / LOCK_FILE
         self._lock = FileLock(self._path, thread_local=False)
+        self._file = 0  # the inode of the locked file
 
     @property
     def is_held(self) -> bool:
@@ -64,13 +65,21 @@ class FolderLock:
             )
         return ""
 
+    def renew(self) -> str:
+        """Take the lock again if its file was removed or moved away meanwhile; see `acquire`."""
+        if self._is_in_place():
+            return ""
+        self._lock.release(force=True)
+        return self.acquire()
+
     def release(self) -> None:
         """Let go of the lock and leave no trace of it, nor of a folder that stayed empty."""
-        if not self.is_held:
+        if not self._is_in_place():  # then the file there, if any, is another window's
+            self._lock.release(force=True)
             return
         with contextlib.suppress(OSError):  # Windows can only do it afterwards
             self._path.unlink()
-        self._lock.release()
+        self._lock.release(force=True)
         with contextlib.suppress(OSError):
             self._place.rmdir()
 
@@ -79,7 +88,16 @@ class FolderLock:
             self._place.mkdir(exist_ok=True)
             try:
                 self._lock.acquire(blocking=False)
+                self._file = self._path.stat().st_ino
                 return
             except FileNotFoundError:  # another window has just removed the empty folder
+                self._lock.release(force=True)
                 if attempt == _ATTEMPTS - 1:
                     raise
+
+    def _is_in_place(self) -> bool:
+        """Whether the lock is held, and others who open the folder find it so."""
+        try:
+            return self.is_held and self._path.stat().st_ino == self._file
+        except OSError:
+            return False

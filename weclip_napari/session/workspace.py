@@ -281,8 +281,8 @@ class Workspace:
         return path
 
     def _check_writable(self) -> None:
-        if self.read_only:
-            raise UserError(self.read_only)
+        if problem := self.read_only or self.lock.renew():
+            raise UserError(problem)
 
     def _finish_class_edits(self) -> Outcome:
         """Finish what a crash left of an edit of classes."""
