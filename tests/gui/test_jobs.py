@@ -1,7 +1,10 @@
 """Work off the GUI thread."""
 
+import gc
 import threading
+import weakref
 
+import numpy as np
 import pytest
 
 from weclip_napari.errors import UserError
@@ -108,3 +111,14 @@ def test_a_job_tells_how_far_it_is(runner, qtbot):
     with qtbot.waitSignal(runner.progress) as progress:
         runner.start(lambda report: report.progress(2, 5), lambda result: None)
     assert progress.args == [2, 5]
+
+
+def test_a_finished_job_keeps_nothing_of_its_work(make_napari_viewer, qtbot):
+    make_napari_viewer()  # it keeps a record of every worker
+    runner, done = JobRunner(), []
+    pixels = np.zeros(4)
+    held = weakref.ref(pixels)
+    runner.start(lambda report, pixels=pixels: pixels.sum(), done.append)
+    del pixels
+    qtbot.waitUntil(lambda: bool(done))
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and held() is None)

@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
+from weclip_napari.core.memory import return_freed
 from weclip_napari.core.network_input import VERSION
 
 if TYPE_CHECKING:
@@ -95,9 +96,13 @@ class HeldImages:
             self._images[digest] = encoded
             self._images.move_to_end(digest)
             self._sizes[digest] = size
+            before = len(self._images)
             for oldest in list(self._images):
                 if sum(self._sizes.values()) > self._max_bytes and oldest != self._pinned:
                     del self._images[oldest], self._sizes[oldest]
+            is_freed = len(self._images) < before
+        if is_freed:
+            return_freed()
 
     def _key(self, digest: str) -> str:
         model = self.predictor.model

@@ -123,7 +123,9 @@ class JobRunner(QObject):
         self.cancel()
         self._current = _Job(work, on_success, self._tell)
         self.busy_changed.emit(True)
-        create_worker(self._current.run, _start_thread=True)
+        # Napari keeps every worker for as long as its window; it must not keep the image with it.
+        handed_over = [self._current]
+        create_worker(lambda: handed_over.pop().run(), _start_thread=True)
 
     def cancel(self) -> None:
         """Drop the running job: it stops at its next stage and its results no longer count."""

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+_M_MMAP_THRESHOLD = -3
+_LARGE_BLOCK = 4 << 20
+
+
 @contextlib.contextmanager
 def gentle_imports() -> Iterator[None]:
     """Prepare for imports of torch inside the ``with`` block, in whatever thread.
@@ -29,6 +33,7 @@ def gentle_imports() -> Iterator[None]:
     the old ones, where they belong.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    keep_large_blocks_apart()
     import_triton_apart()  # first: its library loads slowly after torch's
     load_torch_libraries()
     if not gc.isenabled() or gc.get_freeze_count():
@@ -41,6 +46,17 @@ def gentle_imports() -> Iterator[None]:
         gc.freeze()
         gc.unfreeze()  # both together: all objects become old ones, without being looked at
         gc.enable()
+
+
+def keep_large_blocks_apart() -> None:
+    """Have the C library (glibc) map each large block of memory by itself, as it does at first.
+
+    It otherwise learns, from the first large block that is freed, to cut such blocks out of its
+    heaps, where one small block in use keeps all below it from being given back.
+    """
+    if sys.platform == "linux" and "MALLOC_MMAP_THRESHOLD_" not in os.environ:
+        with contextlib.suppress(AttributeError):  # another C library
+            ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK)
 
 
 def import_triton_apart() -> None:

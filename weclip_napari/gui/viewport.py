@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import gc
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     import napari.viewer
     from napari.layers import Layer
@@ -51,8 +50,8 @@ class Viewport:
         """Take layers out of the list, those that are still in it."""
         present = [layer for layer in layers if self.holds(layer)]
         if present:
-            # napari collects garbage once for all of them
-            with _new_garbage_only(), self._viewer.layers.batched_update():
+            _set_old_objects_aside()
+            with self._viewer.layers.batched_update():  # one collection of garbage for all
                 for layer in present:
                     self._viewer.layers.remove(layer)
 
@@ -118,23 +117,24 @@ class Viewport:
         """Call back with (viewer, event) whenever the mouse moves over the canvas."""
         self._viewer.mouse_move_callbacks.append(callback)
 
+    def release(self) -> None:
+        """Let all garbage be collected again, once the viewer is not worked on any more."""
+        gc.unfreeze()
+
     def stop_mouse_move(self, callback: Callable[[Any, Any], None]) -> None:
         """Call back no longer."""
         if callback in self._viewer.mouse_move_callbacks:
             self._viewer.mouse_move_callbacks.remove(callback)
 
 
-@contextmanager
-def _new_garbage_only() -> Iterator[None]:
-    """Let a collection of garbage look at new objects only: torch's take it half a second."""
-    if gc.get_freeze_count():
-        yield
-        return
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
+def _set_old_objects_aside() -> None:
+    """Keep the objects of today out of later collections of garbage.
+
+    Napari collects all garbage whenever a layer goes. Torch and napari make millions of objects
+    that live as long as the program; looking at them takes half a second each time.
+    """
+    if not gc.get_freeze_count():
+        gc.freeze()
 
 
 def _call(action: Callable[[], object]) -> None:
