@@ -52,25 +52,27 @@ class FolderLock:
             Empty, or why the folder can only be read, and the remedy.
         """
         try:
-            self._take()
-        except Timeout:
-            return (
-                f"{self._folder} is open in another window, so that nothing is saved from this "
-                "one. Close it there, then try again."
-            )
+            return self._take_if_free()
         except OSError as error:
             return (
                 f"{self._folder} can only be read ({error.strerror or error}), so that nothing is "
                 f"saved. {remedy(error)} Then try again."
             )
-        return ""
 
     def renew(self) -> str:
-        """Take the lock again if its file was removed or moved away meanwhile; see `acquire`."""
-        if self._is_in_place():
-            return ""
-        self._lock.release(force=True)
-        return self.acquire()
+        """Take the lock again if its file was removed or moved away meanwhile.
+
+        Returns
+        -------
+        str
+            Empty, or that another window has it by now. Where no lock can be made, writing will
+            tell what is wrong.
+        """
+        if not self._is_in_place():
+            self._lock.release(force=True)
+            with contextlib.suppress(OSError):
+                return self._take_if_free()
+        return ""
 
     def release(self) -> None:
         """Let go of the lock and leave no trace of it, nor of a folder that stayed empty."""
@@ -82,6 +84,16 @@ class FolderLock:
         self._lock.release(force=True)
         with contextlib.suppress(OSError):
             self._place.rmdir()
+
+    def _take_if_free(self) -> str:
+        try:
+            self._take()
+        except Timeout:
+            return (
+                f"{self._folder} is open in another window, so that nothing is saved from this "
+                "one. Close it there, then try again."
+            )
+        return ""
 
     def _take(self) -> None:
         for attempt in range(_ATTEMPTS):
