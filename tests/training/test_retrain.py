@@ -140,3 +140,12 @@ def test_the_command_line_prints_events_and_leaves_its_run_beside_the_images(fol
     (run,) = (folder / "weclip_models" / "runs").iterdir()
     assert (run / RUN_RESULT).exists()
     assert json.loads((run / "config.json").read_text())["data"]["selection"] == "reviewed"
+
+
+def test_a_run_that_another_process_is_at_is_left_alone(config):
+    first, second = retrain(config), retrain(config)
+    next(first)
+    with pytest.raises(UserError, match="another process"):
+        next(second)
+    first.close()
+    assert next(retrain(config)).step == 1

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
 
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_bytes_atomically, write_text_atomically
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 
 METRICS, CURVES, REPORT = "metrics.csv", "curves.png", "report.md"
 TENSORBOARD = "tensorboard"
+LOCK = ".lock"
 FIGURES = ("segmentation", "affinity", "total", "rate", "images_per_second", "memory_mib")
 SCORES = ("pseudo_label", "decoder", "decoder_untagged")
 
@@ -37,19 +41,38 @@ def record(config: TrainConfig, events: Iterable[TrainStep]) -> Iterator[TrainSt
     Raises
     ------
     UserError
-        When the folder cannot be written to.
+        When the folder cannot be written to, or another process is at this run.
     """
     folder = Path(config.run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_text_atomically(folder / RUN_CONFIG, json.dumps(config.to_json(), indent=1) + "\n")
-        yield from _write_down(folder, config, events)
+        with _alone(folder):
+            text = json.dumps(config.to_json(), indent=1) + "\n"
+            write_text_atomically(folder / RUN_CONFIG, text)
+            yield from _write_down(folder, config, events)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
             f"'{folder}' cannot be written to: {reason}. Free some space, allow writing, or name "
             "another folder."
         ) from error
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes from going on with the same run; ends with this one, however it ends."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(
+            f"'{folder}' is a run that another process is at. Wait for it, or end it."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+        (folder / LOCK).unlink(missing_ok=True)
 
 
 def _write_down(

@@ -91,7 +91,10 @@ class RetrainPanel(QWidget):
     def keep(self) -> None:
         """Use the new model in this folder."""
         result = self.result
-        if result is None or result.model is None:
+        if result is None:
+            return
+        if result.model is None:
+            self._annotator.failed.emit(f"'{result.run}' has no checkpoint any more; retrain.")
             return
         self._set_deciding(False)
         model = self._annotator.folder_model
