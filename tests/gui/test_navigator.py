@@ -13,6 +13,7 @@ from weclip_napari.gui.annotator import Annotator
 from weclip_napari.gui.save_state import SaveState
 from weclip_napari.session.masks import read_mask
 from weclip_napari.session.states import State
+from weclip_napari.session.workspace import Workspace
 
 TIMEOUT = 30_000
 
@@ -163,6 +164,17 @@ def test_a_failed_save_keeps_the_image_open_and_dirty(annotator, folder, go, set
     assert 0 not in annotator.problems
 
 
+def test_a_folder_that_is_read_as_the_annotator_closes_is_let_go_of(folder, engine, qtbot):
+    annotator = Annotator(ViewerModel(), engine)
+    annotator.open_folder(folder)
+    annotator.close()  # the folder is read by now, and nobody was told of it yet
+    with qtbot.captureExceptions() as exceptions:
+        qtbot.wait(100)
+    assert not exceptions
+    assert annotator.workspace is None
+    assert not Workspace(folder).read_only
+
+
 def test_the_newest_wish_counts(annotator, qtbot):
     opened = []
     annotator.image_opened.connect(opened.append)
@@ -252,7 +264,10 @@ def test_previous_and_next_follow_the_order_of_the_table(annotator, go):
     annotator.row_order = lambda: [2, 0]
     go(annotator.step, -1)
     assert annotator.index == 2
+    notes = []
+    annotator.noted.connect(notes.append)
     assert not annotator.step(-1)
+    assert notes == ["This is the first image."]
 
 
 def test_the_timer_saves(annotator, folder, qtbot):

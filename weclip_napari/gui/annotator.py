@@ -272,6 +272,7 @@ class Annotator(AnnotatorState):
         """
         is_saved = self.saver.save_now()
         self.saver.stop()
+        self.navigator.stop()
         self.cancel()
         self.prefetcher.stop()
         self.index_reader.stop()

@@ -69,6 +69,11 @@ class Navigator(QObject):
         self._leave(trip, lambda: self._read_image(trip, row))
         return True
 
+    def stop(self) -> None:
+        """Go nowhere any more; a folder that is still being read is let go of."""
+        self._begin()
+        self._target = None
+
     def reopen(self) -> bool:
         """Read the open image again, after its files were changed."""
         return self.open_image(self._annotator.index)
