@@ -212,7 +212,7 @@ def test_a_text_file_is_imported_and_exported(panel, annotator, qtbot, tmp_path)
     path.write_text("star: sun\nmoon\n")
     with qtbot.waitSignal(annotator.noted) as told:
         panel.files.import_from(path)
-    assert "1 classes imported; 1 that were there" in told.args[0]
+    assert told.args == ["New classes: 1. Classes with other prompt words now: 1."]
     panel.files.export_to(tmp_path / "out.txt")
     assert (tmp_path / "out.txt").read_text() == "apple\nstar: sun\nfish\nmoon\n"
     with qtbot.waitSignal(annotator.failed) as told:

@@ -110,3 +110,9 @@ def test_backspace_in_the_empty_line_is_told(entry, qtbot):
     assert not seen
     qtbot.keyClick(entry, Qt.Key.Key_Backspace)
     assert seen == [1]
+
+
+def test_escape_leaves_the_line(qtbot, entry):
+    assert entry.window().focusWidget() is entry
+    qtbot.keyClick(entry, Qt.Key.Key_Escape)
+    assert entry.window().focusWidget() is not entry

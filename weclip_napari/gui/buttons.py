@@ -1,11 +1,11 @@
-"""Buttons and drop-down lists with a name, a tooltip and, where they have one, a key."""
+"""Buttons, drop-down lists and fields with a name, a tooltip and, where they have one, a key."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QPushButton, QWidget
 
 from weclip_napari.gui.tooltips import explain
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from qtpy.QtCore import QSize
+    from qtpy.QtGui import QKeyEvent
 
 
 _MARGIN = 10
@@ -28,6 +29,17 @@ class _Button(QPushButton):
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
+
+
+class Field(QLineEdit):
+    """A line to type in, which Esc leaves: the keys of the picture work again."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave the line, or type."""
+        if event.key() == Qt.Key.Key_Escape:
+            self.clearFocus()
+        else:
+            super().keyPressEvent(event)
 
 
 def button(text: str, name: str, on_click: Callable[[], object]) -> QPushButton:

@@ -117,8 +117,9 @@ class ClassFiles(QObject):
         if has_prompts:
             classes.prompts = prompts
         self._annotator.class_work.changed()
-        with_prompts = " Prompt and background words came along." if has_prompts else ""
-        self._annotator.noted.emit(
-            f"{imported.added} classes imported; {imported.changed} that were there have other "
-            f"prompt words now.{with_prompts}"
-        )
+        told = [f"New classes: {imported.added}."]
+        if imported.changed:
+            told.append(f"Classes with other prompt words now: {imported.changed}.")
+        if has_prompts:
+            told.append("Prompt and background words came along.")
+        self._annotator.noted.emit(" ".join(told))

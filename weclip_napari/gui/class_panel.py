@@ -11,14 +11,13 @@ from qtpy.QtWidgets import (
     QColorDialog,
     QFrame,
     QHeaderView,
-    QLineEdit,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
 from weclip_napari.errors import UserError
-from weclip_napari.gui.buttons import button, row_of
+from weclip_napari.gui.buttons import Field, button, row_of
 from weclip_napari.gui.class_delegates import KeyDelegate, ThresholdDelegate
 from weclip_napari.gui.class_dialogs import (
     DeleteDialog,
@@ -55,7 +54,7 @@ class ClassPanel(QWidget):
         self.model = ClassModel(self)
         self.table = QTableView()
         self.table.setModel(self.model)
-        self.entry = QLineEdit()
+        self.entry = Field()
         self.entry.setPlaceholderText("New class")
         explain(self.entry, "class_name")
         self.add_button = button("Add", "add_class", self.add)

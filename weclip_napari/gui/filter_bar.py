@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPainter, QPixmap
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QToolButton, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QToolButton, QWidget
 
-from weclip_napari.gui.buttons import drop_down
+from weclip_napari.gui.buttons import Field, drop_down
 from weclip_napari.gui.image_filter import Show, Sort, Wanted
 from weclip_napari.gui.state_style import PROBLEM_COLOR, STATE_COLORS, STATE_NAMES
 from weclip_napari.gui.tooltips import explain
@@ -50,7 +50,7 @@ class FilterBar(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.search = QLineEdit()
+        self.search = Field()
         self.search.setPlaceholderText("Name, tag:dog")
         self.search.setClearButtonEnabled(True)
         self.search.setAcceptDrops(False)  # a dropped folder is to be opened

@@ -10,13 +10,12 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QFileDialog,
     QLabel,
-    QLineEdit,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QElidingLabel
 
-from weclip_napari.gui.buttons import button, row_of
+from weclip_napari.gui.buttons import Field, button, row_of
 from weclip_napari.gui.filter_bar import FilterBar
 from weclip_napari.gui.image_table import ImageTable
 from weclip_napari.gui.image_view import ImageView
@@ -60,7 +59,7 @@ class FolderPanel(QWidget):
         super().__init__(parent)
         self._annotator = annotator
         self.title = QElidingLabel()
-        self.position = QLineEdit()
+        self.position = Field()
         self.total = QLabel()
         self.images = ImageTable(annotator, self)
         self.filter = FilterBar()
@@ -224,7 +223,7 @@ class FolderPanel(QWidget):
             self._annotator.propose_all()
 
 
-def _start_typing(field: QLineEdit) -> None:
+def _start_typing(field: Field) -> None:
     field.setFocus()
     field.selectAll()
 

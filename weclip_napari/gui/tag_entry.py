@@ -8,6 +8,7 @@ from qtpy.QtCore import QEvent, QObject, QStringListModel, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QCompleter, QLineEdit, QWidget
 
+from weclip_napari.gui.buttons import Field
 from weclip_napari.gui.fuzzy import best_matches
 from weclip_napari.session.class_table import parse_tags
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 _NO_NAME = "\0"
 
 
-class TagEntry(QLineEdit):
+class TagEntry(Field):
     """Typed tags.
 
     Known classes are offered while a tag is typed, with room for typing errors. Tab takes the
