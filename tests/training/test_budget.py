@@ -69,7 +69,7 @@ def test_the_steps_are_kept_so_that_a_run_goes_on_with_its_schedule(
     captured = capsys.readouterr()
     steps = json.loads((run / "config.json").read_text())["fit"]["steps"]
     assert 10 <= steps <= 12
-    assert f"{steps} steps in about 0.2 minutes" in captured.err
+    assert f"{steps} steps fit into about 0.2 min" in captured.err
     assert len(captured.out.splitlines()) == steps
     (run / RUN_RESULT).unlink()
     assert main(["retrain", str(photos), "--minutes", "7", *options]) == 0

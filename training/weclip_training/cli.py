@@ -117,7 +117,7 @@ def _measured_steps(config: TrainConfig, minutes: float) -> int:
     if PartialState(cpu=config.device == "cpu").num_processes > 1:
         raise UserError("Several processes would measure different times; give --steps instead.")
     steps = steps_within(config, minutes)
-    say(f"{steps} steps in about {minutes:g} minutes")
+    say(f"{steps} steps fit into about {minutes:g} min")
     return steps
 
 
