@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from weclip_training.cli import build_parser as build_training_parser
 
 from weclip_napari.cli import build_parser, main
 from weclip_napari.core.model import WeclipModel
@@ -23,13 +24,20 @@ def blocks(language: str) -> list[str]:
 
 
 def commands(program: str) -> list[list[str]]:
-    lines = [shlex.split(line) for block in blocks("bash") for line in block.splitlines()]
+    lines = [
+        shlex.split(line, comments=True) for block in blocks("bash") for line in block.splitlines()
+    ]
     return [words[1:] for words in lines if words and words[0] == program]
 
 
 @pytest.mark.parametrize("arguments", commands("weclip-napari"), ids=" ".join)
 def test_commands_are_understood(arguments: list[str]) -> None:
     assert callable(build_parser().parse_args(arguments).run)
+
+
+@pytest.mark.parametrize("arguments", commands("weclip-train"), ids=" ".join)
+def test_training_commands_are_understood(arguments: list[str]) -> None:
+    assert callable(build_training_parser().parse_args(arguments).configure)
 
 
 def test_make_targets_exist() -> None:
