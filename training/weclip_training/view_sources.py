@@ -47,20 +47,26 @@ class GivenViews:
 
 
 @dataclass(frozen=True)
-class CropViews:
+class _ImageViews:
+    """Images, and the builder that encodes them."""
+
+    images: Sequence[TrainImage]
+    builder: ViewBuilder
+
+    def __len__(self) -> int:
+        """Count the images; an epoch sees each once."""
+        return len(self.images)
+
+
+@dataclass(frozen=True)
+class CropViews(_ImageViews):
     """Random crops of images, encoded anew each time.
 
     Images larger than the model's own input size are reduced to it first: training would else
     see other scales than later use.
     """
 
-    images: Sequence[TrainImage]
-    builder: ViewBuilder
     crop: RandomCrop
-
-    def __len__(self) -> int:
-        """Count the images."""
-        return len(self.images)
 
     def view(self, index: int, rng: np.random.Generator) -> View:
         """Encode a random crop of one image.
@@ -78,18 +84,16 @@ class CropViews:
         if max(size) > largest:
             size = long_side_size(*size, largest)
         picture = self.crop(resized(Picture(pixels, target), size), rng)
-        view = self.builder.crop(picture.image, () if image.is_complete else image.tags)
+        view = self.builder.crop(picture.image, _tags_for_labels(image))
         return self.builder.with_target(view, picture.target)
 
 
 @dataclass(frozen=True)
-class KeptViews:
+class KeptViews(_ImageViews):
     """Whole images at a few sizes, and their mirror images; each is encoded once.
 
     Attributes
     ----------
-    images, builder
-        What to see, and who sees it.
     config : ViewConfig
         The sizes, and whether to mirror.
     cache : ViewCache or None
@@ -100,16 +104,10 @@ class KeptViews:
         Whether the pseudo labels never change, so that they are kept too.
     """
 
-    images: Sequence[TrainImage]
-    builder: ViewBuilder
     config: ViewConfig
     cache: ViewCache | None
     ignore_margin: float
     is_final: bool
-
-    def __len__(self) -> int:
-        """Count the images; each is seen in one of its ways in every epoch."""
-        return len(self.images)
 
     def view(self, index: int, rng: np.random.Generator) -> View:
         """Give one image in one of its ways.
@@ -128,7 +126,7 @@ class KeptViews:
         return self.builder.with_target(view, target[:, ::-1] if way.is_mirrored else target)
 
     def _encoded(self, image: TrainImage, way: _Way) -> View:
-        tags = () if image.is_complete else image.tags
+        tags = _tags_for_labels(image)
 
         def make() -> View:
             pixels = read_image(image.path)
@@ -140,6 +138,11 @@ class KeptViews:
             return make()
         facts = (tags, *way, self.ignore_margin, self.is_final)
         return self.cache.get(image.path, facts, make)
+
+
+def _tags_for_labels(image: TrainImage) -> tuple[str, ...]:
+    """Give the tags of pseudo labels; none where every pixel is known."""
+    return () if image.is_complete else image.tags
 
 
 class _Way(NamedTuple):
