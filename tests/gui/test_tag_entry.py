@@ -112,7 +112,9 @@ def test_backspace_in_the_empty_line_is_told(entry, qtbot):
     assert seen == [1]
 
 
-def test_escape_leaves_the_line(qtbot, entry):
+def test_escape_leaves_the_line_and_drops_what_is_half_typed(qtbot, entry):
+    qtbot.keyClicks(entry, "uni")
     assert entry.window().focusWidget() is entry
     qtbot.keyClick(entry, Qt.Key.Key_Escape)
+    assert entry.tags == ()
     assert entry.window().focusWidget() is not entry

@@ -55,8 +55,9 @@ def _paint_text(
 ) -> None:
     """Write the name, and the tags below it if there are any."""
     name, tags = index.data(Qt.ItemDataRole.DisplayRole), index.data(TAGS_ROLE)
-    color = index.data(Qt.ItemDataRole.ForegroundRole)
-    painter.setPen(color or option.palette.color(QPalette.ColorRole.Text))
+    is_selected = bool(option.state & QStyle.StateFlag.State_Selected)
+    role = QPalette.ColorRole.HighlightedText if is_selected else QPalette.ColorRole.Text
+    painter.setPen(option.palette.color(role))  # the text's is the one that the table gives
     painter.setFont(option.font)
     upper, lower = place, place
     if tags:

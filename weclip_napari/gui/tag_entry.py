@@ -75,11 +75,13 @@ class TagEntry(Field):
         self._completer.names = sorted(self._known, key=str.casefold)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Tell when there is nothing more to erase."""
+        """Tell when there is nothing more to erase; drop what is half typed with Esc."""
         if event.key() == Qt.Key.Key_Backspace and not self.text():
             self.erased.emit()
-        else:
-            super().keyPressEvent(event)
+            return
+        if event.key() == Qt.Key.Key_Escape:
+            self.clear()
+        super().keyPressEvent(event)
 
     def showEvent(self, event: QShowEvent) -> None:
         """Give the completions the window's looks; as a window of their own they have none."""
