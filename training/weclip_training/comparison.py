@@ -59,7 +59,7 @@ def compare(
     before: WeclipModel,
     after: WeclipModel,
     held_out: Dataset,
-    synonyms: Mapping[str, str] | None = None,
+    synonyms: Mapping[str, str],
 ) -> Comparison:
     """Score what either model proposes for the tags of the held-out images.
 
@@ -85,7 +85,7 @@ def compare(
 
 
 def score_proposals(
-    model: WeclipModel, held_out: Dataset, synonyms: Mapping[str, str] | None = None
+    model: WeclipModel, held_out: Dataset, synonyms: Mapping[str, str]
 ) -> dict[str, float | None]:
     """Return the IoU in percent of each class, background first, over all images; see `compare`."""
     predictor, classes = Predictor(model), ClassSet.from_names(held_out.classes)

@@ -17,7 +17,7 @@ from weclip_training.comparison import compare
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
 from weclip_training.recording import record
 from weclip_training.runs import train
-from weclip_training.setup import load_base, set_up
+from weclip_training.setup import set_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -117,8 +117,8 @@ def compare_run(config: TrainConfig) -> Comparison:
     last = last_checkpoint(config.run)
     if last is None:
         raise UserError(f"'{config.run}' has no checkpoint yet. Let it train first.")
-    before = load_base(config)
-    decoder = load_decoder(last.path / DECODER, before.backbone)
-    held_out = set_up(config).data.held_out
-    assert held_out is not None  # noqa: S101
-    return compare(before, replace(before, decoder=decoder), held_out)
+    setup = set_up(config)
+    before = replace(setup.base, config=setup.settings)  # as the annotator proposes in this folder
+    after = replace(before, decoder=load_decoder(last.path / DECODER, before.backbone))
+    assert setup.data.held_out is not None  # noqa: S101
+    return compare(before, after, setup.data.held_out, setup.synonyms)

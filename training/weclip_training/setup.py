@@ -45,12 +45,18 @@ class Setup:
         To be trained.
     builder : ViewBuilder
         Shows the images to the backbone.
+    settings : WeclipConfig
+        Of the model, with the prompt and background words of an annotated folder in their place.
+    synonyms : mapping
+        From class name to the words for its prompt, where such a folder has others.
     """
 
     data: TrainData
     base: WeclipModel
     decoder: WeclipDecoder
     builder: ViewBuilder
+    settings: WeclipConfig
+    synonyms: Mapping[str, str]
 
     def model(self, config: TrainConfig) -> WeclipModel:
         """Return the model with its decoder as it is now."""
@@ -85,7 +91,8 @@ def set_up(config: TrainConfig, classes: tuple[str, ...] | None = None) -> Setup
         return _annotated(config, base, classes)
     data = open_data(config.data, config.supervision)
     decoder = _new_decoder(config, base, data.classes)
-    return Setup(data, base, decoder, _builder(base, base.config, decoder, {}))
+    builder = _builder(base, base.config, decoder, {})
+    return Setup(data, base, decoder, builder, base.config, {})
 
 
 def load_base(config: TrainConfig) -> WeclipModel:
@@ -117,7 +124,8 @@ def _annotated(config: TrainConfig, base: WeclipModel, classes: tuple[str, ...] 
         require_known(held_out, known)
     data = TrainData(known, AnnotatedImages(plan, known), held_out, plan.notes)
     own = _folder_config(base.config, plan)
-    return Setup(data, base, decoder, _builder(base, own, decoder, plan.synonyms))
+    builder = _builder(base, own, decoder, plan.synonyms)
+    return Setup(data, base, decoder, builder, own, plan.synonyms)
 
 
 def _folder_config(config: WeclipConfig, plan: FolderPlan) -> WeclipConfig:
