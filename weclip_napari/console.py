@@ -7,6 +7,8 @@ import math
 import sys
 from typing import TYPE_CHECKING
 
+from weclip_napari.errors import UserError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,3 +38,30 @@ def positive(text: str) -> float:
     if not (math.isfinite(value) and value > 0):
         raise argparse.ArgumentTypeError(f"must be a positive number, not {text}")
     return value
+
+
+def exit_code(action: Callable[[], int], stopped: str = "stopped") -> int:
+    """Do what a command line asks for, and tell what goes wrong in a line.
+
+    Parameters
+    ----------
+    action
+        Returns the exit code where all goes well.
+    stopped
+        What to say when the user interrupts it.
+
+    Returns
+    -------
+    int
+        That of `action`; 2 when something was wrong with the input; 130 when interrupted.
+    """
+    try:
+        return action()
+    except UserError as error:
+        say(f"error: {error}")
+    except OSError as error:
+        say(f"error: {error}; check the disk's free space and the folder's permissions.")
+    except KeyboardInterrupt:
+        say(stopped)
+        return 130
+    return 2

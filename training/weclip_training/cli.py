@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from weclip_napari.console import at_least, positive, say
+from weclip_napari.console import at_least, exit_code, positive, say
 from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
 from weclip_napari.errors import UserError
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
@@ -234,17 +234,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         the standard error; 130 when interrupted.
     """
     args = build_parser().parse_args(argv)
-    try:
-        if args.configure is None:
-            _study(args)
-        else:
-            _train(args.configure(args), print_events=args.events)
-    except UserError as error:
-        say(f"error: {error}")
-        return 2
-    except KeyboardInterrupt:
-        say("stopped; the same command goes on from the last checkpoint")
-        return 130
+    return exit_code(
+        lambda: _run(args), "stopped; the same command goes on from the last checkpoint"
+    )
+
+
+def _run(args: argparse.Namespace) -> int:
+    if args.configure is None:
+        _study(args)
+    else:
+        _train(args.configure(args), print_events=args.events)
     return 0
 
 

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING
 
 from weclip_napari import __version__
 from weclip_napari.cli import annotate, bench, demo, evaluate, models, propose, scenes
-from weclip_napari.console import say
-from weclip_napari.errors import UserError
+from weclip_napari.console import exit_code
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,16 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         the standard error; 130 when interrupted.
     """
     args = build_parser().parse_args(_in_full(sys.argv[1:] if argv is None else argv))
-    try:
-        return int(args.run(args))
-    except UserError as error:
-        say(f"error: {error}")
-    except OSError as error:
-        say(f"error: {error}; check the disk's free space and the folder's permissions.")
-    except KeyboardInterrupt:
-        say("stopped")
-        return 130
-    return 2
+    return exit_code(lambda: int(args.run(args)))
 
 
 def _in_full(argv: Sequence[str]) -> list[str]:
