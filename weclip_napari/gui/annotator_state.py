@@ -99,6 +99,12 @@ class AnnotatorState(QObject):
         return self.workspace.current if self.workspace else None
 
     @property
+    def why_no_image(self) -> str:
+        """Why no image is open, and what to do."""
+        remedy = "Open a folder, or the sample scenes, first."
+        return f"No image is open. {self.problems.get(self.index, remedy)}"
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """What the open image shows."""
         return self.work.tags

@@ -81,7 +81,7 @@ class Proposer(QObject):
         """Propose masks for the tags of the open image, at the user's command."""
         annotator = self._annotator
         if annotator.current is None:
-            annotator.failed.emit("No image is open. Open a folder, or the sample scenes, first.")
+            annotator.failed.emit(annotator.why_no_image)
         elif not annotator.tags and self.proposed is not None:
             self._take_away()
         elif not annotator.tags:
@@ -122,7 +122,7 @@ class Proposer(QObject):
         """Rank the classes of the folder and the decoder for the open image."""
         annotator, image = self._annotator, self._annotator.current
         if image is None or annotator.workspace is None:
-            annotator.failed.emit("No image is open. Open a folder, or the sample scenes, first.")
+            annotator.failed.emit(annotator.why_no_image)
             return
         recipe, known = self.recipe(), annotator.workspace.store.classes.names
 
