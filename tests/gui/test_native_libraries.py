@@ -105,9 +105,10 @@ def test_torchs_threads_wait_asleep_unless_the_user_decided(policy):
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={**environment, **chosen, "OMP_DISPLAY_ENV": "TRUE"},
+        env={**environment, **chosen, "OMP_DISPLAY_ENV": "VERBOSE"},
         capture_output=True,
         text=True,
         timeout=120,
     )
     assert f"OMP_WAIT_POLICY = '{policy or 'PASSIVE'}'" in done.stderr
+    assert ("GOMP_SPINCOUNT = '5000'" in done.stderr) is (policy == "")

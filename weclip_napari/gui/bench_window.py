@@ -173,12 +173,18 @@ class BenchWindow:
         return 1000 * (ends[0] - start)
 
     def _until(self, is_done: Callable[[], bool]) -> None:
-        loop, timer = QEventLoop(), QTimer()
-        timer.timeout.connect(lambda: is_done() and loop.quit())
+        loop, timer, ends = QEventLoop(), QTimer(), []
+
+        def look() -> None:
+            if is_done():
+                ends.append(True)
+                loop.quit()
+
+        timer.timeout.connect(look)
         timer.start(POLL_MS)
         self._run(loop)
         timer.stop()
-        if not is_done():
+        if not ends:
             raise self._impatience()
 
     def _run(self, loop: QEventLoop) -> None:

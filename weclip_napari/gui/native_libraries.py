@@ -18,21 +18,25 @@ if TYPE_CHECKING:
 
 _M_MMAP_THRESHOLD = -3
 _LARGE_BLOCK = 4 << 20
+SHORT_WAITS = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "5000"}
+"""Environment in which threads of OpenMP that wait go to sleep after some microseconds."""
 
 
 @contextlib.contextmanager
 def gentle_imports() -> Iterator[None]:
     """Prepare for imports of torch inside the ``with`` block, in whatever thread.
 
-    Torch's threads are told to sleep while they wait for each other, unless the user decided
-    otherwise. By default they keep their processors busy: where the window, or another program,
-    needs one too, everything then takes ten times as long.
+    Torch's threads are told to sleep soon when they wait for each other, unless the user decided
+    otherwise. By default they keep their processors busy for long: where the window, or another
+    program, needs one too, everything then takes ten times as long. Sleeping at once would be as
+    bad: waking for each of thousands of small steps takes four times as long as the steps.
 
     A full garbage collection stops all threads, and the more than a million objects that such
     imports make would start several. So they wait until the end, and find these objects among
     the old ones, where they belong.
     """
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.update(SHORT_WAITS)
     keep_large_blocks_apart()
     import_triton_apart()  # first: its library loads slowly after torch's
     load_torch_libraries()

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
+from weclip_napari.gui.native_libraries import SHORT_WAITS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -188,7 +190,8 @@ def _command(arguments: Sequence[str]) -> list[str]:
 def _environment() -> QProcessEnvironment:
     environment = QProcessEnvironment.systemEnvironment()
     environment.insert("PYTHONIOENCODING", "utf-8")
-    environment.insert("OMP_WAIT_POLICY", "PASSIVE")
+    for name, value in SHORT_WAITS.items():
+        environment.insert(name, value)
     if (os.cpu_count() or 1) <= 2:
         environment.insert("OMP_NUM_THREADS", "1")
     return environment
