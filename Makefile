@@ -13,8 +13,9 @@ demo:
 	@scripts/setup.sh $(if $(CI),,$(if $(DISPLAY)$(WAYLAND_DISPLAY),--display))
 	@.venv/bin/weclip-napari demo
 
+# One thread for torch: the models are tiny, and the windows are drawn by the processor as well.
 test: setup
-	@xvfb-run -a $(python) -m pytest
+	@OMP_NUM_THREADS=$${OMP_NUM_THREADS:-1} xvfb-run -a $(python) -m pytest
 
 lint:
 	@scripts/setup.sh

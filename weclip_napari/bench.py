@@ -14,8 +14,8 @@ from weclip_napari.core.architectures import architecture_of
 from weclip_napari.core.classes import VOC_CLASSES
 from weclip_napari.core.config import DecoderConfig, WeclipConfig
 from weclip_napari.core.device import encoder_autocast
-from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.core.network_input import network_input
+from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.core.predictor import Predictor
 from weclip_napari.core.untrained import random_model
 

@@ -31,5 +31,6 @@ def test_opening_the_sample_opens_the_annotator(
     npe2pm.register(PluginManifest.from_file(MANIFEST))
     viewer.open_sample(samples.PLUGIN, samples.SAMPLE)
     qtbot.waitUntil(lambda: widget.annotator.workspace is not None)
-    assert [layer.name for layer in viewer.layers] == ["image", "proposal"]
+    shown = ["image", "proposal"]
+    qtbot.waitUntil(lambda: [layer.name for layer in viewer.layers] == shown, timeout=60_000)
     qtbot.waitUntil(lambda: not widget.annotator.jobs.is_busy)

@@ -165,7 +165,8 @@ def test_killing_a_run_loses_no_checkpoint(config, tmp_path):
     expected = [next(whole).total for _ in range(stood.step + 2)]
     whole.close()
     events = train(config)
-    assert [next(events).total for _ in range(2)] == expected[-2:]
+    # the killed process had one thread, which adds up in another order
+    assert [next(events).total for _ in range(2)] == pytest.approx(expected[-2:], rel=1e-5)
 
 
 def test_two_processes_do_what_one_does(config, tmp_path):

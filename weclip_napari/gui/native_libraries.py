@@ -40,15 +40,17 @@ def gentle_imports() -> Iterator[None]:
     keep_large_blocks_apart()
     import_triton_apart()  # first: its library loads slowly after torch's
     load_torch_libraries()
-    if not gc.isenabled() or gc.get_freeze_count():
+    if not gc.isenabled():
         yield
         return
+    has_set_aside = gc.get_freeze_count() > 0
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.unfreeze()  # both together: all objects become old ones, without being looked at
+        if not has_set_aside:
+            gc.unfreeze()  # both together: all objects become old ones, without being looked at
         gc.enable()
 
 
