@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+
     from weclip_napari.core.feature_store import FeatureStore
 
 
