@@ -45,6 +45,11 @@ class LabelledImage:
     tags: tuple[str, ...]
     drawn: tuple[str, ...]
 
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """Everything that the image is known to show, each once."""
+        return tuple(dict.fromkeys((*self.tags, *self.drawn)))
+
 
 @dataclass(frozen=True)
 class FolderPlan:
@@ -149,7 +154,7 @@ def plan_workspace(
     tagged = [x for x in known if x.state in (State.TODO, State.PROPOSED) and x.tags]
     trained = [image for image in accepted if image not in held_out] + edited
     trained += tagged if selection == "all" else []
-    shown = {name for image in trained for name in (*image.tags, *image.drawn)}
+    shown = {name for image in trained for name in image.shown}
     return FolderPlan(
         folder=top,
         accepted=tuple(image for image in accepted if image not in held_out),
@@ -274,7 +279,7 @@ class AnnotatedImages(Sequence[AnnotatedImage]):
         image = self._images[index]
         return AnnotatedImage(
             image.path,
-            tuple(dict.fromkeys((*image.tags, *image.drawn))),
+            image.shown,
             self._store,
             self._ids,
             is_complete=image.state == State.ACCEPTED,
@@ -318,6 +323,5 @@ def write_held_out(plan: FolderPlan, classes: Sequence[str], folder: Path) -> Da
             continue
         path = folder / f"{number:04d}.png"
         write_mask(path, table[annotation.mask].astype(np.uint8))
-        tags = tuple(dict.fromkeys((*image.tags, *image.drawn)))
-        examples.append(Example(image.path, path, tags))
+        examples.append(Example(image.path, path, image.shown))
     return Dataset(plan.folder, tuple(classes), tuple(examples), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from weclip_training.targets import affinity_target, final_label
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
     from torch import Tensor
 
     from weclip_napari.core.decoder import DecoderOutput, WeclipDecoder
@@ -68,13 +70,19 @@ def draw_slot(
 ) -> Slot:
     """Give one slot of a step's batch; it depends on nothing but the seed and the two numbers."""
     epoch, place = divmod(step * config.batch + slot, len(views))
-    order = np.random.default_rng((config.seed, _ORDER, epoch)).permutation(len(views))
+    order = _order(config.seed, epoch, len(views))
     view = views.view(int(order[place]), np.random.default_rng((config.seed, _VIEW, step, slot)))
     rng = np.random.default_rng((config.seed, _DROPOUT, step, slot))
     rate = decoder.config.dropout
     kept = rng.random(decoder.config.width) >= rate
     mask = torch.from_numpy(kept / (1 - rate)).to(view.tokens.device, torch.float32)
     return Slot(view, mask)
+
+
+@lru_cache(maxsize=2)  # a batch may lie in two epochs
+def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
+    """Return the order in which an epoch goes through so many images."""
+    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
 
 
 def group_by_size(slots: Sequence[Slot]) -> list[Group]:
