@@ -28,6 +28,10 @@ AREAS = {
         PACKAGE / "scenes",
         GUI_LIBRARIES | DEEP_LEARNING | OURS_ABOVE | {"weclip_napari.core"},
     ),
+    "pictures": (
+        PACKAGE / "pictures",
+        GUI_LIBRARIES | DEEP_LEARNING | OURS_ABOVE | {"weclip_napari.core"},
+    ),
     "training": (TRAINING, GUI_LIBRARIES | {"weclip_napari.cli", "weclip_napari.gui"}),
     "cli": (PACKAGE / "cli", GUI_LIBRARIES),
     "top": (PACKAGE, GUI_LIBRARIES | OURS_ABOVE),
@@ -92,7 +96,7 @@ def test_relative_imports_are_resolved(tmp_path: Path) -> None:
 def modules_without_torch() -> list[str]:
     paths = [
         path
-        for area in ("cli", "session", "scenes", "gui")
+        for area in ("cli", "session", "scenes", "pictures", "gui")
         for path in (PACKAGE / area).rglob("*.py")
     ]
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths}

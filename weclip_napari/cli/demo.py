@@ -14,12 +14,12 @@ from weclip_napari.cli.common import (
     progress,
     report_problems,
 )
-from weclip_napari.cli.contact_sheet import contact_sheet
 from weclip_napari.cli.evaluate import class_table, miou_table
-from weclip_napari.cli.overlays import cam_overlay, mask_overlay
 from weclip_napari.cli.proposal_folder import ProposalFolder
 from weclip_napari.cli.propose import proposals
 from weclip_napari.console import at_least, say
+from weclip_napari.pictures.contact_sheet import contact_sheet
+from weclip_napari.pictures.overlays import cam_overlay, mask_overlay
 from weclip_napari.session.dataset import IMAGES, Dataset, read_dataset
 from weclip_napari.session.images import write_image
 from weclip_napari.session.masks import read_mask

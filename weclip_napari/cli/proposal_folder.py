@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from weclip_napari.cli.overlays import cam_overlay
 from weclip_napari.errors import UserError
+from weclip_napari.pictures.overlays import cam_overlay
 from weclip_napari.session.atomic import write_text_atomically
 from weclip_napari.session.dataset import CLASSES, read_classes
 from weclip_napari.session.images import write_image

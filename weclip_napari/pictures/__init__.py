@@ -1,0 +1,1 @@
+"""Pictures of images, masks and CAMs, to be looked at."""
