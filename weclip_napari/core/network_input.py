@@ -56,7 +56,7 @@ def network_input(backbone: FrozenClip, image: NDArray[np.uint8], config: Weclip
     factor = max(height, width) // long_side
     if config.antialias and factor > 1:
         image = np.asarray(Image.fromarray(image).reduce(factor))
-    return backbone.preprocess(image, _size(height, width, long_side, patch))
+    return backbone.preprocess(image, input_size(height, width, long_side, patch))
 
 
 def canvas_of(
@@ -70,11 +70,12 @@ def canvas_of(
     long_side = config.par_long_side
     if max(height, width) <= long_side:
         return image.copy()
-    size = _size(height, width, long_side, backbone.patch)[::-1]
+    size = input_size(height, width, long_side, backbone.patch)[::-1]
     resized = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR, reducing_gap=3)
     return np.asarray(resized)
 
 
-def _size(height: int, width: int, long_side: int, shortest: int) -> tuple[int, int]:
+def input_size(height: int, width: int, long_side: int, shortest: int) -> tuple[int, int]:
+    """Return the size of an image of a given long side, no side shorter than `shortest`."""
     rows, columns = long_side_size(height, width, long_side)
     return max(rows, shortest), max(columns, shortest)
