@@ -28,7 +28,6 @@ def test_configs_survive_json(config) -> None:
         (WeclipConfig, {"affinity": {"maps": 1}}, "AffinityConfig: unknown key maps"),
         (WeclipConfig, {"affinity": {"variant": "median"}}, "variant 'median'"),
         (WeclipConfig, {"template": "a photo"}, "has no {}"),
-        (WeclipConfig, {"background_words": []}, "no background words"),
         (WeclipConfig, {"scales": []}, r"scales \(\)"),
         (WeclipConfig, {"scales": [float("nan")]}, r"scales \(nan,\)"),
         (WeclipConfig, {"pixel_mean": [0]}, "not of RGB"),

@@ -102,6 +102,11 @@ class FrozenClip:
         return int(self.visual.conv1.out_channels)
 
     @property
+    def joint_width(self) -> int:
+        """Width of the space that images and texts share."""
+        return int(self.visual.proj.shape[1])
+
+    @property
     def logit_scale(self) -> float:
         """Factor between cosines and logits of the class scores."""
         return float(self.clip.logit_scale.exp())

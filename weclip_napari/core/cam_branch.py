@@ -34,7 +34,7 @@ class Prompting(NamedTuple):
     template : str
         Prompt with ``{}`` in place of the words.
     background : tuple of str
-        The background words, at least one.
+        The background words; none only where the model itself has none.
     """
 
     template: str
@@ -152,12 +152,20 @@ class CamBranch:
         return self._bank(template).embed_classes(tags)
 
     @torch.no_grad()
+    def grad_cam(
+        self, encoded: EncodedImage, tags: Sequence[Words], prompting: Prompting
+    ) -> CamResult:
+        """Return the Grad-CAMs of K tags in an image."""
+        vectors = self.embed(tags, prompting.template)
+        result: CamResult = encoded.grad_cam(vectors, self._background(tags, prompting))
+        return result
+
+    @torch.no_grad()
     def evidence(
         self, encoded: EncodedImage, tags: Sequence[Words], prompting: Prompting
     ) -> CamEvidence:
         """Return what speaks for each of K tags in an image."""
-        vectors = self.embed(tags, prompting.template)
-        result = encoded.grad_cam(vectors, self._background(tags, prompting))
+        result = self.grad_cam(encoded, tags, prompting)
         refined = refine(encoded.transition, result.cam, self._config.affinity.box_threshold)
         return CamEvidence(result, refined, encoded.par, self._config.par_iterations)
 

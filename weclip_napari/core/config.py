@@ -147,7 +147,8 @@ class WeclipConfig(JsonConfig):
     pixel_mean, pixel_std : tuple of float
         Subtracted from and divided into RGB values of 0..255.
     background_words : tuple of str
-        Words that compete with the tags in the class scores.
+        Words that compete with the tags in the class scores. Without any, a single tag of an
+        image has the score 1, from which no Grad-CAM follows.
     input_long_side : int
         Long side, in pixels, of the image that the backbone sees.
     antialias : bool
@@ -191,7 +192,6 @@ class WeclipConfig(JsonConfig):
     def __post_init__(self) -> None:
         """Refuse values that cannot work, whoever wrote them."""
         _require("{}" in self.template, f"template {self.template!r} has no {{}}")
-        _require(len(self.background_words) > 0, "there are no background words")
         _require(
             len(self.scales) > 0 and all(0 < s < inf for s in self.scales), f"scales {self.scales}"
         )

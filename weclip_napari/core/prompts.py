@@ -32,11 +32,13 @@ class PromptBank:
         self._cache: dict[str, Tensor] = {}
 
     def embed(self, words: Sequence[str]) -> Tensor:
-        """Return unit vectors (k, joint) of k words; only new ones run the text tower."""
+        """Return unit vectors (k, joint) of k words, k >= 0; only new ones run the text tower."""
         new = [word for word in dict.fromkeys(words) if word not in self._cache]
         if new:
             prompts = [self.template.replace("{}", word) for word in new]
             self._cache.update(zip(new, self._backbone.encode_text(prompts), strict=True))
+        if not words:
+            return torch.empty(0, self._backbone.joint_width, device=self._backbone.device)
         return torch.stack([self._cache[word] for word in words])
 
     def embed_classes(self, classes: Sequence[Sequence[str]]) -> Tensor:
