@@ -59,12 +59,12 @@ def other_backbone(
     if name is None:
         if weights is not None:
             raise UserError(f"{weights} belongs to no model; name one with --other.")
-        return ClipFeatures(untrained_twin(model, seed), model.config, "untrained twin")
+        return ClipFeatures(untrained_twin(model, seed), model.config)
     if name.startswith(TIMM):
         return TimmFeatures(name, weights, model)
     file = None if weights is None else Path(weights)
     other = load_model(name, str(model.backbone.device), weights=file)
-    return ClipFeatures(other, model.config, other.name)
+    return ClipFeatures(other, model.config)
 
 
 class TimmFeatures:
@@ -86,7 +86,6 @@ class TimmFeatures:
     """
 
     def __init__(self, name: str, weights: str | None, model: WeclipModel) -> None:
-        self.name = name
         self._vit = _loaded(name, weights).to(model.backbone.device)
         self.patch = int(self._vit.patch_embed.patch_size[0])
         self.size = (int(self._vit.embed_dim), len(self._vit.blocks))

@@ -19,8 +19,6 @@ class PatchFeatures(Protocol):
 
     Attributes
     ----------
-    name : str
-        How to call it in tables and pictures.
     patch : int
         Side of a patch in pixels of its input.
     long_side : int
@@ -29,7 +27,6 @@ class PatchFeatures(Protocol):
         Width of its tokens and number of its blocks.
     """
 
-    name: str
     patch: int
     long_side: int
     size: tuple[int, int]
@@ -48,12 +45,9 @@ class ClipFeatures:
         Its decoder is not used.
     config : WeclipConfig
         How large the images are shown to it.
-    name : str
-        How to call it.
     """
 
-    def __init__(self, model: WeclipModel, config: WeclipConfig, name: str) -> None:
-        self.name = name
+    def __init__(self, model: WeclipModel, config: WeclipConfig) -> None:
         self.patch = model.backbone.patch
         self.long_side = config.input_long_side
         self.size = (model.backbone.width, model.backbone.depth)
