@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self, get_args
 
 from weclip_napari.core.config import JsonConfig
+from weclip_napari.core.published import Benchmark
 from weclip_napari.errors import UserError
 
 Supervision = Literal["weak", "full", "mixed"]
@@ -90,6 +91,8 @@ class DataConfig(JsonConfig):
         What the label ids of the masks mean, where no ``classes.txt`` says so.
     selection : {"reviewed", "all"}
         Of an annotated folder: accepted and corrected images, or those with tags alone as well.
+    limit : int or None
+        How many images of a data set to train on at most, the first in order; None is all.
     """
 
     root: str
@@ -98,10 +101,12 @@ class DataConfig(JsonConfig):
     held_out_split: str | None = None
     classes: tuple[str, ...] = ()
     selection: Selection = "all"
+    limit: int | None = None
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         _require(self.selection in get_args(Selection), f"{self.selection=}")
+        _require(self.limit is None or self.limit >= 1, f"{self.limit=}")
 
 
 @dataclass(frozen=True)
@@ -150,6 +155,9 @@ class TrainConfig(JsonConfig):
         File of the backbone's weights.
     device : str or None
         As for :func:`~weclip_napari.core.device.pick_device`.
+    benchmark : {"voc", "coco"} or None
+        Whose published background words and affinity replace those of `model`; None replaces
+        nothing.
     supervision : {"weak", "full", "mixed"}
         From tags alone; from the masks (supplement, section 3); or from a folder of the
         annotator, people's pixels and tags together.
@@ -175,6 +183,7 @@ class TrainConfig(JsonConfig):
     model: str = "embedded"
     weights: str | None = None
     device: str | None = None
+    benchmark: Benchmark | None = None
     supervision: Supervision = "weak"
     first_layer: int | None = None
     width: int | None = None
@@ -189,6 +198,7 @@ class TrainConfig(JsonConfig):
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
         _require(self.supervision in get_args(Supervision), f"{self.supervision=}")
+        _require(self.benchmark in (None, *get_args(Benchmark)), f"{self.benchmark=}")
         _require(self.first_layer is None or self.first_layer >= 1, f"{self.first_layer=}")
 
     @classmethod

@@ -169,7 +169,7 @@ def open_data(config: DataConfig, supervision: Supervision) -> TrainData:
         require_known(held_out, dataset.classes)
     return TrainData(
         dataset.classes,
-        ExampleImages(dataset.examples, supervision),
+        ExampleImages(dataset.examples[: config.limit], supervision),
         held_out,
         dataset.problems,
     )

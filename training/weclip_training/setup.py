@@ -12,6 +12,7 @@ from weclip_napari.core.checkpoint import load_model
 from weclip_napari.core.config import DecoderConfig
 from weclip_napari.core.decoder import WeclipDecoder
 from weclip_napari.core.model import WeclipModel
+from weclip_napari.core.published import benchmark_config
 from weclip_napari.core.typed_tags import prompt_words
 from weclip_napari.errors import UserError
 from weclip_napari.session.dataset import read_dataset
@@ -104,7 +105,10 @@ def load_base(config: TrainConfig) -> WeclipModel:
         If it cannot be loaded.
     """
     weights = None if config.weights is None else Path(config.weights)
-    return load_model(config.model, config.device, weights=weights)
+    model = load_model(config.model, config.device, weights=weights)
+    if config.benchmark is None:
+        return model
+    return replace(model, config=benchmark_config(model.config, config.benchmark))
 
 
 def _annotated(config: TrainConfig, base: WeclipModel, classes: tuple[str, ...] | None) -> Setup:

@@ -118,6 +118,23 @@ def find_local(source: Source) -> Path | None:
     return next((path for path in found if _is_intact(path, source)), None)
 
 
+def is_published_file(spec: str, weights: Path | None) -> bool:
+    """Whether a model's weights are known to be the published ones.
+
+    Parameters
+    ----------
+    spec
+        As for `load_model`; only of OpenAI's ViT-B/16 the hash is known.
+    weights
+        A file given in their place; None is what `find_local` found.
+    """
+    name, _, tag = spec.partition("/")
+    if not open_clip.get_pretrained_cfg(name, tag).get("hf_hub"):
+        return False
+    source = source_of(name, tag)
+    return source.sha256 is not None and (weights is None or _is_intact(weights, source))
+
+
 def instructions(source: Source) -> str:
     """Say which file to fetch by hand, where to put it, and its hash."""
     digest = source.sha256 or f"shown at {source.page}/tree/main"

@@ -7,12 +7,14 @@ inside it is the one that it was trained with.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
 
 from weclip_napari.core.classes import (
     COCO_BACKGROUND,
     COCO_CLASSES,
     PUBLISHED_TEMPLATE,
+    VOC_BACKGROUND,
     VOC_CLASSES,
 )
 from weclip_napari.core.config import AffinityConfig, DecoderConfig, WeclipConfig
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor
+
+Benchmark = Literal["voc", "coco"]
 
 # (ours, published); # stands for the number of the tap or block.
 _NAMES = (
@@ -66,6 +70,17 @@ def state_dict_to_published(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
+def benchmark_config(config: WeclipConfig, benchmark: Benchmark) -> WeclipConfig:
+    """Put what was published for PASCAL VOC 2012 or COCO 2014 in place of a model's own.
+
+    Background words, which attention maps make the affinity, and the threshold of the boxes.
+    """
+    if benchmark == "voc":
+        return replace(config, background_words=VOC_BACKGROUND, affinity=AffinityConfig())
+    affinity = AffinityConfig(last_filter=10, box_threshold=0.7)
+    return replace(config, background_words=COCO_BACKGROUND, affinity=affinity)
+
+
 def published_configs(
     state: Mapping[str, Tensor], path: Path
 ) -> tuple[WeclipConfig, DecoderConfig]:
@@ -81,10 +96,7 @@ def published_configs(
     if outputs == len(VOC_CLASSES) + 1:
         config, classes = WeclipConfig(template=PUBLISHED_TEMPLATE), VOC_CLASSES
     elif outputs == len(COCO_CLASSES) + 1:
-        affinity = AffinityConfig(last_filter=10, box_threshold=0.7)
-        config = WeclipConfig(
-            template=PUBLISHED_TEMPLATE, background_words=COCO_BACKGROUND, affinity=affinity
-        )
+        config = benchmark_config(WeclipConfig(template=PUBLISHED_TEMPLATE), "coco")
         classes = COCO_CLASSES
     else:
         raise UserError(

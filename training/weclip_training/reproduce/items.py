@@ -1,0 +1,23 @@
+"""Everything that can be reproduced, by the name that is typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from weclip_training.reproduce.adaptation import ADAPTATION
+from weclip_training.reproduce.training_items import FIGURE3, TABLE2, TABLE3, TABLE4
+
+if TYPE_CHECKING:
+    from weclip_training.reproduce.item import Item
+
+ITEMS: dict[str, Item] = {
+    item.name: item
+    for item in (
+        TABLE2,
+        TABLE3,
+        TABLE4,
+        FIGURE3,
+        ADAPTATION,
+    )
+}
+"""In the order of `all`: what trains most comes first, so that others find its runs done."""

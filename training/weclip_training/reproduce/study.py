@@ -1,0 +1,340 @@
+"""What the items of a reproduction are given: images, models, trained runs, kept scores."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from weclip_napari.console import say
+from weclip_napari.core.storage import DECODER, load_decoder, read_manifest
+from weclip_napari.errors import UserError
+from weclip_napari.evaluate import evaluate_dataset
+from weclip_napari.session.atomic import write_text_atomically
+from weclip_training.checkpoints import last_checkpoint
+from weclip_training.config import DataConfig, FitConfig, TrainConfig
+from weclip_training.recording import record
+from weclip_training.reproduce.kept import Kept, digest, keep
+from weclip_training.reproduce.source import (
+    HELD_OUT_SEED,
+    TRAIN_SEED,
+    Budget,
+    Place,
+    draw,
+    find_split,
+    read_place,
+)
+from weclip_training.runs import train
+from weclip_training.setup import load_base
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    from weclip_napari.core.model import WeclipModel
+    from weclip_napari.session.dataset import Dataset
+    from weclip_training.checkpoints import Checkpoint
+    from weclip_training.reproduce.source import Part, Source
+
+__all__ = ["Budget", "Study"]
+
+STAGE = "decoder_untagged"
+"""What the paper's figures on val are compared with: no tags are known at test time."""
+FIRST_LAYER = 1
+CHECKPOINT_EVERY = 100
+SECONDS = "seconds.json"
+
+
+@dataclass(frozen=True)
+class Study:
+    """One reproduction: a data set, a model, a budget, and the folder where all of it is kept.
+
+    Attributes
+    ----------
+    source : Source
+        The data set and its published settings.
+    root : Path or None
+        Where it lies; None for drawn scenes.
+    seeds : tuple of int
+        Of the training runs and, for drawn scenes, of the images trained on.
+    out : Path
+        Gets the tables, ``runs/``, ``scores/`` and ``data/``.
+    budget : Budget
+        How large it is.
+    model, weights, device
+        As for `load_model`.
+    other, other_weights
+        What figure 2 compares the frozen features with; as for
+        :func:`~weclip_training.reproduce.other_backbone.other_backbone`.
+    watchers : list of callable
+        Told the seconds of every run that was trained, not of those found done.
+    """
+
+    source: Source
+    root: Path | None
+    seeds: tuple[int, ...]
+    out: Path
+    budget: Budget
+    model: str = "embedded"
+    weights: str | None = None
+    device: str | None = None
+    other: str | None = None
+    other_weights: str | None = None
+    watchers: list[Callable[[float], None]] = field(default_factory=list, compare=False)
+
+    def config(self, seed: int) -> TrainConfig:
+        """Return the weakly supervised run that everything else is compared with.
+
+        Its folder is left open; `trained` chooses it.
+        """
+        source, budget = self.source, self.budget
+        folder, split = self.place("train", seed)
+        return TrainConfig(
+            run="",
+            data=DataConfig(str(folder), split, classes=source.classes, limit=budget.images),
+            model=self.model,
+            weights=self.weights,
+            device=self.device,
+            benchmark=source.benchmark,
+            first_layer=FIRST_LAYER,
+            fit=FitConfig(
+                steps=budget.steps,
+                batch=budget.batch,
+                switch_step=round(source.switch * budget.steps),
+                seed=seed,
+            ),
+            views=source.views,
+            scales=source.scales,
+            flip=source.flip,
+            checkpoint_every=CHECKPOINT_EVERY,
+        )
+
+    def place(self, part: Part, seed: int) -> Place:
+        """Return where images lie; scenes are drawn if they are not there yet.
+
+        Raises
+        ------
+        UserError
+            If the root is not given or no tree like PASCAL VOC's.
+        """
+        if not self.source.is_drawn:
+            if self.root is None:
+                raise UserError(f"Name the folder of {self.source.title} (--root).")
+            return find_split(self.source, self.root, part)
+        if part == "val":
+            return self._drawn("held-out", self.budget.held_out, HELD_OUT_SEED)
+        return self._drawn(f"train-{seed}", self.budget.images, TRAIN_SEED + seed)
+
+    def _drawn(self, name: str, count: int | None, seed: int) -> Place:
+        if count is None:
+            raise UserError("Say how many scenes to draw (--images, --held-out).")
+        return Place(draw(self.out / "data" / f"{name}-{count}", count, seed), None)
+
+    def dataset(self, part: Part, seed: int) -> Dataset:
+        """List the images of a part with masks and tags, no more than the budget allows.
+
+        Raises
+        ------
+        UserError
+            If they cannot be found.
+        """
+        found = read_place(self.source, self.place(part, seed))
+        most = self.budget.images if part == "train" else self.budget.held_out
+        return replace(found, examples=found.examples[:most])
+
+    def base(self) -> WeclipModel:
+        """Return the frozen model as the source configures it, without a decoder.
+
+        Raises
+        ------
+        UserError
+            If it cannot be loaded.
+        """
+        return self._base
+
+    @cached_property
+    def _base(self) -> WeclipModel:
+        source = self.source
+        model = load_base(self.config(self.seeds[0]))
+        settings = replace(
+            model.config,
+            scales=source.scales or model.config.scales,
+            flip=model.config.flip if source.flip is None else source.flip,
+        )
+        return replace(model, decoder=None, config=settings)
+
+    def run_folder(self, config: TrainConfig) -> Path:
+        """Return where a run is kept: its settings and the backbone decide."""
+        key = replace(config, run="").to_json() | {"backbone": self.base().backbone.fingerprint}
+        return self.out / "runs" / digest(key)
+
+    def is_done(self, config: TrainConfig) -> bool:
+        """Whether a run was trained to its end."""
+        last = last_checkpoint(self.run_folder(config))
+        return last is not None and last.step >= config.fit.steps
+
+    def trained(self, config: TrainConfig) -> WeclipModel:
+        """Train a run, or go on with it, or find it done.
+
+        Parameters
+        ----------
+        config
+            From :meth:`config`, with any changes but its folder; nothing is scored.
+
+        Raises
+        ------
+        UserError
+            As :func:`~weclip_training.runs.train` does.
+        """
+        last = self._finished(config)
+        base = self.base()
+        decoder = load_decoder(last.path / DECODER, base.backbone)
+        manifest = read_manifest(last.path)
+        return replace(base, decoder=decoder, config=manifest.config, card=manifest.card)
+
+    def _finished(self, config: TrainConfig) -> Checkpoint:
+        if not self.is_done(config):
+            self._train(replace(config, run=str(self.run_folder(config))))
+        last = last_checkpoint(self.run_folder(config))
+        assert last is not None  # noqa: S101
+        return last
+
+    def _train(self, config: TrainConfig) -> None:
+        """Train to the end with a bar, and note the time with every checkpoint."""
+        from tqdm import tqdm
+
+        folder = self.run_folder(config)
+        before, began = _seconds(folder), time.monotonic()
+        bar = tqdm(total=config.fit.steps, unit="step", leave=False, file=sys.stderr, disable=None)
+        with bar:
+            for event in record(config, train(config)):
+                bar.update(event.step - bar.n)
+                for problem in event.problems:
+                    self.note(f"note: {problem}")
+                if event.checkpoint:
+                    seconds = before + time.monotonic() - began
+                    write_text_atomically(folder / SECONDS, json.dumps(round(seconds, 1)))
+        for watcher in self.watchers:
+            watcher(time.monotonic() - began)
+
+    def context(self) -> dict[str, object]:
+        """Return what decides all numbers: the data set, its size, the backbone and settings."""
+        return {
+            "dataset": self.source.name,
+            "root": None if self.root is None else str(self.root.resolve()),
+            "images": self.budget.images,
+            "held_out": self.budget.held_out,
+            "base": self.base().fingerprint,
+        }
+
+    def scored(self, key: Mapping[str, object], score: Callable[[], Mapping[str, float]]) -> Kept:
+        """Work out some numbers, or read them where that was done before.
+
+        Parameters
+        ----------
+        key
+            What else decides the numbers than the :meth:`context`, as plain JSON values.
+        score
+            Gives the numbers by name.
+
+        Raises
+        ------
+        UserError
+            If a kept file cannot be read.
+        """
+        return keep(self.out / "scores", self.context() | dict(key), score)
+
+    def miou(
+        self,
+        config: TrainConfig,
+        stage: str = STAGE,
+        *,
+        part: Part = "val",
+        crf: bool = False,
+        scales: tuple[float, ...] | None = None,
+        flip: bool | None = None,
+    ) -> tuple[float, float]:
+        """Train a run and score it.
+
+        Parameters
+        ----------
+        config
+            As for :meth:`trained`.
+        stage
+            One of :data:`weclip_napari.evaluate.STAGES`.
+        part
+            Of the data set; "train" is what the seed of the run is trained on.
+        crf
+            Whether a dense CRF sharpens what the decoder says.
+        scales, flip
+            Test-time views in place of those of the run.
+
+        Returns
+        -------
+        float
+            mIoU in percent.
+        float
+            Seconds that training and scoring took.
+
+        Raises
+        ------
+        UserError
+            If the run cannot be trained, or not one image be scored.
+        """
+        images = self.dataset(part, config.fit.seed)
+        kept = self.scores(config, images, (stage,), part=part, crf=crf, scales=scales, flip=flip)
+        return kept.values[stage], kept.seconds
+
+    def scores(
+        self,
+        config: TrainConfig,
+        images: Dataset,
+        stages: Sequence[str],
+        *,
+        part: str,
+        crf: bool = False,
+        scales: tuple[float, ...] | None = None,
+        flip: bool | None = None,
+    ) -> Kept:
+        """Train a run and score it on images of any kind, which `part` names.
+
+        Returns
+        -------
+        Kept
+            From stage to mIoU in percent, and the seconds that training and scoring took.
+
+        Raises
+        ------
+        UserError
+            As :meth:`miou` does.
+        """
+
+        def score() -> dict[str, float]:
+            model = self.trained(config)
+            seen = replace(
+                model.config,
+                scales=scales or model.config.scales,
+                flip=model.config.flip if flip is None else flip,
+            )
+            seen_by = replace(model, config=seen)
+            report = evaluate_dataset(seen_by, images, crf=crf, stages=stages)
+            return {name: value for name, value in report.miou.items() if value is not None}
+
+        self._finished(config)
+        folder = self.run_folder(config)
+        views = {"crf": crf, "scales": scales, "flip": flip}
+        key = {"run": folder.name, "part": part, "stages": list(stages), **views}
+        kept = self.scored(key, score)
+        return replace(kept, seconds=kept.seconds + _seconds(folder))
+
+    def note(self, text: str) -> None:
+        """Tell the person a line."""
+        say(text)
+
+
+def _seconds(run: Path) -> float:
+    path = run / SECONDS
+    return float(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else 0.0
