@@ -76,6 +76,11 @@ def _mean(parts: list[Tensor]) -> Tensor:
     return torch.stack(parts).mean(dim=0)
 
 
+def has_crf() -> bool:
+    """Whether the optional package for a dense CRF is installed."""
+    return importlib.util.find_spec("pydensecrf") is not None
+
+
 def require_crf() -> None:
     """Make sure that a dense CRF can be computed.
 
@@ -84,7 +89,7 @@ def require_crf() -> None:
     UserError
         If the optional package is not installed.
     """
-    if importlib.util.find_spec("pydensecrf") is None:
+    if not has_crf():
         raise UserError("The dense CRF needs an optional package: pip install weclip-napari[crf]")
 
 

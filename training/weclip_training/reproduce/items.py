@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from weclip_training.reproduce.adaptation import ADAPTATION
+from weclip_training.reproduce.features import FIGURE2
+from weclip_training.reproduce.panel import FIGURE1
 from weclip_training.reproduce.training_items import FIGURE3, TABLE2, TABLE3, TABLE4
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ ITEMS: dict[str, Item] = {
         TABLE3,
         TABLE4,
         FIGURE3,
+        FIGURE1,
+        FIGURE2,
         ADAPTATION,
     )
 }

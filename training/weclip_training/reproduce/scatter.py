@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,31 +52,30 @@ def scatter_plots(plots: Sequence[Plot], names: Sequence[str]) -> NDArray[np.uin
     ndarray of uint8, shape (H, W, 3)
         The picture.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(5.2 * len(plots), 6.2), dpi=120, layout="constrained")
-    canvas = FigureCanvasAgg(figure)
     labels = np.unique(np.concatenate([plot.labels for plot in plots]))
     colours = {int(label): _colour(rank) for rank, label in enumerate(labels)}
     for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
         _scatter(axes, plot, colours)
     _add_legend(figure, colours, names)
-    canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    return np.asarray(Image.open(buffer).convert("RGB"))
 
 
-def _colour(rank: int) -> tuple[float, ...]:
+def _colour(rank: int) -> str:
     """Return one of matplotlib's 20 colours, the strong ones first."""
     from matplotlib import colormaps
+    from matplotlib.colors import to_hex
 
     half = COLOURS // 2
     rank %= COLOURS
-    colour: tuple[float, ...] = colormaps["tab20"](2 * (rank % half) + rank // half)
-    return colour
+    return to_hex(colormaps["tab20"](2 * (rank % half) + rank // half))
 
 
-def _scatter(axes: Axes, plot: Plot, colours: dict[int, tuple[float, ...]]) -> None:
+def _scatter(axes: Axes, plot: Plot, colours: dict[int, str]) -> None:
     axes.set_title(plot.title, fontsize=14)
     axes.set_xlabel(plot.caption, fontsize=11, labelpad=6)
     axes.set(xticks=[], yticks=[])
@@ -85,9 +86,7 @@ def _scatter(axes: Axes, plot: Plot, colours: dict[int, tuple[float, ...]]) -> N
     axes.set_box_aspect(1)
 
 
-def _add_legend(
-    figure: Figure, colours: dict[int, tuple[float, ...]], names: Sequence[str]
-) -> None:
+def _add_legend(figure: Figure, colours: dict[int, str], names: Sequence[str]) -> None:
     from matplotlib.lines import Line2D
 
     handles = [
