@@ -31,7 +31,8 @@ class Item:
         What our figures are, such as "mIoU %, val".
     rows : callable
         Works and gives the rows of the table one by one. Pictures that it writes as
-        ``study.out / f"{name}.png"`` are shown below the table.
+        ``study.out / f"{name}.png"`` are shown below the table, as is a table for each class in
+        ``f"{name}_classes.csv"``.
     runs : callable
         The training runs that it needs, of all seeds, for the estimate of time.
     scorings : int

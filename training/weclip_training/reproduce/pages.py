@@ -9,7 +9,7 @@ import torch
 
 from weclip_napari.core.download import is_published_file
 from weclip_napari.session.atomic import write_text_atomically
-from weclip_training.reproduce.report import csv_text, markdown_table
+from weclip_training.reproduce.report import csv_as_markdown, csv_text, markdown_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from weclip_training.reproduce.study import Study
 
 ALL = "reproduction"
+CLASS_TABLE = "_classes.csv"
+"""Ending of an item's file with a row for each class, shown below its table."""
 UNPUBLISHED = "**Not the published weights: proves that the commands run, is no result.**"
 
 
@@ -45,12 +47,14 @@ def item_text(study: Study, item: Item, rows: Sequence[Row], command: str) -> st
     """Return an item's table as Markdown; see `write_item`."""
     paper = "paper" if study.source.benchmark == "voc" else "paper (VOC 2012)"
     picture = study.out / f"{item.name}.png"
+    classes = study.out / f"{item.name}{CLASS_TABLE}"
     parts = [
         f"## {item.name} on {study.source.title}",
         item.about,
         *([UNPUBLISHED] if is_unpublished(study) else []),
         markdown_table(item.heading, paper, rows).rstrip(),
         *([f"![{item.name}]({picture.name})"] if picture.exists() else []),
+        *([csv_as_markdown(classes.read_text("utf-8")).rstrip()] if classes.exists() else []),
         f"```bash\n{command}\n```",
         _facts(study, item),
     ]

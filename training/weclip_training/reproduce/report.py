@@ -80,6 +80,13 @@ def markdown_table(heading: str, paper: str, rows: Sequence[Row]) -> str:
     return "\n".join([*lines, *([""] if remarks else []), *remarks]) + "\n"
 
 
+def csv_as_markdown(text: str) -> str:
+    """Lay out any CSV as a Markdown table."""
+    head, *rows = csv.reader(io.StringIO(text))
+    lines = [head, ["---"] * len(head), *rows]
+    return "".join(f"| {' | '.join(cell or NOTHING for cell in line)} |\n" for line in lines)
+
+
 def _cells(row: Row) -> list[str]:
     ours = NOTHING
     if row.values:

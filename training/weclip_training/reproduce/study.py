@@ -304,24 +304,22 @@ class Study:
         Returns
         -------
         Kept
-            From stage to mIoU in percent, and the seconds that training and scoring took.
+            mIoU in percent under the name of a stage, the IoU of each class under that of
+            `class_key`, and the seconds that training and scoring took.
 
         Raises
         ------
         UserError
             As :meth:`miou` does.
         """
+        own = self.base().config
+        scales = tuple(sorted(scales or config.scales or own.scales))
+        flip = next(flag for flag in (flip, config.flip, own.flip) if flag is not None)
 
         def score() -> dict[str, float]:
             model = self.trained(config)
-            seen = replace(
-                model.config,
-                scales=scales or model.config.scales,
-                flip=model.config.flip if flip is None else flip,
-            )
-            seen_by = replace(model, config=seen)
-            report = evaluate_dataset(seen_by, images, crf=crf, stages=stages)
-            return {name: value for name, value in report.miou.items() if value is not None}
+            seen = replace(model, config=replace(model.config, scales=scales, flip=flip))
+            return self.evaluated(seen, images, stages, crf=crf)
 
         self._finished(config)
         folder = self.run_folder(config)
@@ -330,9 +328,38 @@ class Study:
         kept = self.scored(key, score)
         return replace(kept, seconds=kept.seconds + _seconds(folder))
 
+    def evaluated(
+        self, model: WeclipModel, images: Dataset, stages: Sequence[str], *, crf: bool = False
+    ) -> dict[str, float]:
+        """Score a model here and now, and tell about images that cannot be scored.
+
+        Returns
+        -------
+        dict
+            mIoU in percent under the name of a stage, the IoU of each class under that of
+            `class_key`.
+
+        Raises
+        ------
+        UserError
+            If not one image can be scored.
+        """
+        report = evaluate_dataset(model, images, stages=stages, crf=crf)
+        for problem in report.problems:
+            self.note(f"note: {problem}")
+        found = dict(report.miou)
+        for name, by_stage in report.per_class.items():
+            found |= {class_key(stage, name): by_stage[stage] for stage in stages}
+        return {name: value for name, value in found.items() if value is not None}
+
     def note(self, text: str) -> None:
         """Tell the person a line."""
         say(text)
+
+
+def class_key(stage: str, name: str) -> str:
+    """Name the score of one class at one stage."""
+    return f"{stage}/{name}"
 
 
 def _seconds(run: Path) -> float:

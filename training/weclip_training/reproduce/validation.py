@@ -1,0 +1,165 @@
+"""Item ``val``: the default run on images never trained on, in every way of using it."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from statistics import mean, stdev
+from typing import TYPE_CHECKING
+
+from weclip_napari.session.atomic import write_text_atomically
+from weclip_napari.tally import BACKGROUND_NAME
+from weclip_training.reproduce.item import Item
+from weclip_training.reproduce.report import Row
+from weclip_training.reproduce.scoring_items import (
+    PRINTED,
+    TAGGED,
+    UNTAGGED,
+    crf_problem,
+    default_runs,
+)
+from weclip_training.reproduce.study import class_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from weclip_napari.core.config import Variant
+    from weclip_training.config import TrainConfig
+    from weclip_training.reproduce.kept import Kept
+    from weclip_training.reproduce.study import Study
+
+NAME = "val"
+PSEUDO_LABEL = "pseudo_label"
+SMALLER = 0.75
+COLUMNS = ("class", "predictions_mean", "predictions_std", "tagged_mean", "tagged_std", "seeds")
+
+
+@dataclass(frozen=True)
+class Use:
+    """A way of using the decoder on images without tags.
+
+    Attributes
+    ----------
+    setting : str
+        Its name.
+    paper : str
+        The printed figure for PASCAL VOC 2012.
+    coco : str
+        The printed figure for COCO.
+    scales, flip
+        Test-time views.
+    crf : bool
+        Whether a dense CRF sharpens.
+    """
+
+    setting: str
+    paper: str = ""
+    coco: str = ""
+    scales: tuple[float, ...] = (SMALLER, 1.0)
+    flip: bool = True
+    crf: bool = False
+
+
+USES = (
+    Use("single scale", scales=(1.0,), flip=False),
+    Use("two scales", flip=False),
+    Use("two scales, mirror images", "74.9"),
+    Use("two scales, mirror images, dense CRF", "76.4", "47.1", crf=True),
+)
+BEST = USES[2]
+LABELS: dict[Variant, str] = {
+    "mean": "pseudo labels, of the attention's affinity",
+    "filter": "pseudo labels, of the learned affinity",
+}
+
+
+def _val(study: Study) -> Iterator[Row]:
+    runs = default_runs(study)
+    is_coco = study.source.benchmark == "coco"
+    for use in USES:
+        yield _use_row(study, use, use.coco if is_coco else use.paper)
+    if not is_coco:
+        yield Row("reruns by others, without CRF", "73.3-73.5", remark=PRINTED)
+    best = [_decoder_scores(study, config, BEST) for config in runs]
+    tagged = tuple(one.values[TAGGED] for one in best)
+    yield Row("the same, held to the image's tags", "", tagged, sum(one.seconds for one in best))
+    for variant, setting in LABELS.items():
+        kept = [_label_scores(study, config, variant) for config in runs]
+        labels = tuple(one.values[PSEUDO_LABEL] for one in kept)
+        above = mean(tagged) - mean(labels)
+        remark = f"the decoder held to the same tags is {above:+.1f} of them"
+        yield Row(setting, "", labels, sum(one.seconds for one in kept), remark)
+    write_classes(study, best)
+
+
+def _use_row(study: Study, use: Use, paper: str) -> Row:
+    problem = crf_problem() if use.crf else ""
+    if problem:
+        return Row(use.setting, paper, remark=problem)
+    kept = [_decoder_scores(study, config, use) for config in default_runs(study)]
+    values = tuple(one.values[UNTAGGED] for one in kept)
+    return Row(use.setting, paper, values, sum(one.seconds for one in kept))
+
+
+def _decoder_scores(study: Study, config: TrainConfig, use: Use) -> Kept:
+    images = study.dataset("val", config.fit.seed)
+    stages = (UNTAGGED, TAGGED) if use is BEST else (UNTAGGED,)
+    return study.scores(
+        config, images, stages, part="val", scales=use.scales, flip=use.flip, crf=use.crf
+    )
+
+
+def _label_scores(study: Study, config: TrainConfig, variant: Variant) -> Kept:
+    """Score what such a decoder is trained on, made for the images that it is scored on."""
+    images = study.dataset("val", config.fit.seed)
+
+    def score() -> dict[str, float]:
+        model = study.trained(config)
+        affinity = replace(model.config.affinity, variant=variant)
+        seen = replace(model, config=replace(model.config, affinity=affinity))
+        return study.evaluated(seen, images, (PSEUDO_LABEL,))
+
+    run = study.run_folder(config).name
+    return study.scored({"run": run, "part": "val", "labels": variant}, score)
+
+
+def write_classes(study: Study, kept: Sequence[Kept]) -> None:
+    """Write ``val_classes.csv``: the IoU in percent of every class, mean and spread over seeds.
+
+    Raises
+    ------
+    OSError
+        When the file cannot be written.
+    """
+    classes = study.dataset("val", study.seeds[0]).classes
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for name in (BACKGROUND_NAME, *classes):
+        found = [
+            [one.values.get(class_key(stage, name)) for one in kept] for stage in (UNTAGGED, TAGGED)
+        ]
+        figures = [[value for value in values if value is not None] for values in found]
+        writer.writerow(
+            [name, *(part for values in figures for part in _spread(values)), len(figures[0])]
+        )
+    write_text_atomically(study.out / f"{NAME}_classes.csv", text.getvalue())
+
+
+def _spread(values: Sequence[float]) -> tuple[str, str]:
+    """Return mean and standard deviation, empty where there is none."""
+    return (
+        f"{mean(values):.2f}" if values else "",
+        f"{stdev(values):.2f}" if len(values) > 1 else "",
+    )
+
+
+VAL = Item(
+    NAME,
+    "Images never trained on: ways of using the decoder, and its own pseudo labels beside it.",
+    "mIoU %, val",
+    _val,
+    default_runs,
+    scorings=8,
+)
