@@ -9,7 +9,7 @@ import pytest
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
-from weclip_training.studies import annotate
+from weclip_training.reproduce.adaptation import annotate
 
 from tests.gui.person import Person
 from weclip_napari.gui.annotator import Annotator

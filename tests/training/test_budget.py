@@ -7,9 +7,9 @@ import pytest
 from weclip_training import budget
 from weclip_training.budget import LEAST_STEPS, Costs, measure, steps_within
 from weclip_training.cli import main
+from weclip_training.reproduce.adaptation import annotate
 from weclip_training.retrain import retrain_config
 from weclip_training.runs import train
-from weclip_training.studies import annotate
 
 from weclip_napari.scenes import write_scenes
 from weclip_napari.session.folder_models import RUN_RESULT

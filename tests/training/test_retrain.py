@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from weclip_training.checkpoints import last_checkpoint
+from weclip_training.checkpoints import FOLDER, OPTIMIZER, last_checkpoint
 from weclip_training.cli import main
 from weclip_training.retrain import retrain, retrain_config
 
@@ -69,7 +69,9 @@ def test_a_retraining_extends_the_model_and_says_what_it_brought(config, tmp_pat
     config = replace(config, fit=replace(config.fit, steps=80, rate=1e-2))
     events = list(retrain(config))
     assert "'never' has no example" in events[0].problems[0]
-    model = load_model(str(last_checkpoint(config.run).path), "cpu")
+    (kept,) = (tmp_path / "run" / FOLDER).iterdir()
+    assert not (kept / OPTIMIZER).exists()
+    model = load_model(str(kept), "cpu")
     assert model.decoder.config.classes == ("red", "old", "blue")
     result = json.loads((tmp_path / "run" / RUN_RESULT).read_text())
     assert result["images"] >= 1

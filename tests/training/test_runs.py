@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from weclip_training.checkpoints import FOLDER, last_checkpoint
+from weclip_training.checkpoints import FOLDER, OPTIMIZER, last_checkpoint
 from weclip_training.cli import main
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
 from weclip_training.recording import METRICS, read_metrics, record
@@ -124,6 +125,32 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(config, tmp_pat
     rows = read_metrics(tmp_path / "run" / METRICS)
     assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 6]
     assert list(train(config)) == []
+
+
+def names_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_of_a_run_that_is_done_only_the_model_stays(config, tmp_path):
+    checkpoints = tmp_path / "run" / FOLDER
+    events = train(config)
+    for event in events:
+        if event.step == 4:
+            assert names_in(checkpoints) == ["step-000002", "step-000004"]
+            assert (checkpoints / "step-000004" / OPTIMIZER).exists()
+    assert names_in(checkpoints) == ["step-000006"]
+    assert not (checkpoints / "step-000006" / OPTIMIZER).exists()
+    load_model(str(checkpoints / "step-000006"), "cpu")
+
+
+def test_what_a_run_killed_at_its_end_left_over_is_cleared_up(config, tmp_path):
+    list(train(config))
+    checkpoints = tmp_path / "run" / FOLDER
+    shutil.copytree(checkpoints / "step-000006", checkpoints / "step-000004")
+    (checkpoints / "step-000006" / OPTIMIZER).write_bytes(b"moments")
+    assert list(train(config)) == []
+    assert names_in(checkpoints) == ["step-000006"]
+    assert not (checkpoints / "step-000006" / OPTIMIZER).exists()
 
 
 def test_after_the_switch_a_run_goes_on_alike(config, tmp_path):

@@ -13,9 +13,9 @@ from weclip_napari.core.device import pick_device
 from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.scenes import write_scenes
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
+from weclip_training.reproduce.adaptation import annotate
 from weclip_training.retrain import STEPS, retrain, retrain_config
 from weclip_training.runs import train
-from weclip_training.studies import annotate
 
 if TYPE_CHECKING:
     from weclip_training.engine import TrainStep

@@ -3,7 +3,7 @@
 ``RUN/checkpoints/step-000500`` is a model folder as `load_model` reads it, and holds besides
 
 ``optimizer.safetensors``
-    AdamW's moments of each of the decoder's parameters.
+    AdamW's moments of each of the decoder's parameters; not in a run that is done.
 ``training.json``
     The step, the run's settings, the scores, and the checkpoint before it.
 
@@ -12,6 +12,7 @@ A checkpoint appears in one step, under its final name, when all of it is on the
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import uuid
@@ -111,6 +112,15 @@ def save_checkpoint(
         ) from error
     _let_go(folder)
     return path
+
+
+def tidy(run: str | Path) -> None:
+    """Leave of a run that is done the last checkpoint alone, without the optimiser's state."""
+    *others, last = sorted((Path(run) / FOLDER).glob("step-*"))
+    for path in others:
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (last / OPTIMIZER).unlink()
 
 
 def last_checkpoint(run: str | Path) -> Checkpoint | None:

@@ -42,13 +42,10 @@ def build_parser() -> argparse.ArgumentParser:
         _add_fit(command)
         _add_scoring(command)
     _add_retrain(commands)
-    _add_study(commands)
     again = commands.add_parser("resume", help="go on with a run, or start it from a config.json")
     again.add_argument("run", type=Path, help="folder of the run")
     again.set_defaults(configure=_configured)
-    for name, command in commands.choices.items():
-        if name == "study":
-            continue
+    for command in commands.choices.values():
         command.add_argument(
             "--events", action="store_true", help="print every step as a line of JSON"
         )
@@ -75,20 +72,6 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument("--seed", type=int, default=1)
     parser.set_defaults(configure=_configure_retraining)
-
-
-def _add_study(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    parser = commands.add_parser(
-        "study", help="train several settings from several seeds on drawn scenes; print a table"
-    )
-    parser.add_argument("study", choices=("affinity-weight", "first-layer", "adaptation"))
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="of its runs")
-    parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N")
-    parser.add_argument("--scenes", type=at_least(1), default=200, help="to train on")
-    parser.add_argument("--held-out", type=at_least(1), default=60, help="scenes to score on")
-    parser.add_argument("--steps", type=at_least(1), default=300)
-    parser.add_argument("--batch", type=at_least(1), default=4)
-    parser.set_defaults(configure=None)
 
 
 def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
@@ -235,19 +218,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     args = build_parser().parse_args(argv)
     return exit_code(
-        lambda: _run(args), "stopped; the same command goes on from the last checkpoint"
+        lambda: _train(args.configure(args), print_events=args.events),
+        "stopped; the same command goes on from the last checkpoint",
     )
 
 
-def _run(args: argparse.Namespace) -> int:
-    if args.configure is None:
-        _study(args)
-    else:
-        _train(args.configure(args), print_events=args.events)
-    return 0
-
-
-def _train(config: TrainConfig, *, print_events: bool) -> None:
+def _train(config: TrainConfig, *, print_events: bool) -> int:
     from accelerate import PartialState
 
     from weclip_training.recording import record
@@ -257,7 +233,7 @@ def _train(config: TrainConfig, *, print_events: bool) -> None:
     if not PartialState(cpu=config.device == "cpu").is_main_process:
         for _ in train(config):  # the first process writes and speaks for all
             pass
-        return
+        return 0
     events = retrain(config) if config.supervision == "mixed" else record(config, train(config))
     if print_events:
         for event in events:
@@ -265,17 +241,7 @@ def _train(config: TrainConfig, *, print_events: bool) -> None:
     else:
         _show(events, config.fit.steps)
         say(f"'{config.run}' is done; see report.md there")
-
-
-def _study(args: argparse.Namespace) -> None:
-    from weclip_training.studies import Budget, rows, run_study, table
-
-    budget = Budget(args.scenes, args.held_out, args.steps, args.batch)
-    seeds = range(1, args.seeds + 1)
-    for setting, seed, event in run_study(args.study, args.out, seeds, budget):
-        if event.metrics:
-            say(f"{setting}, seed {seed}: {_scores(event)}")
-    print(table(rows(args.study, args.out, seeds, budget)))
+    return 0
 
 
 def _scores(event: TrainStep) -> str:

@@ -12,7 +12,13 @@ from weclip_napari.core.postprocess import require_crf
 from weclip_napari.errors import UserError
 from weclip_napari.evaluate import evaluate_dataset
 from weclip_training.augment import UNKNOWN, RandomCrop
-from weclip_training.checkpoints import classes_of, last_checkpoint, restore, save_checkpoint
+from weclip_training.checkpoints import (
+    classes_of,
+    last_checkpoint,
+    restore,
+    save_checkpoint,
+    tidy,
+)
 from weclip_training.engine import fit, make_accelerator
 from weclip_training.schedule import make_optimizer
 from weclip_training.setup import set_up
@@ -58,6 +64,9 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
     if config.crf:
         require_crf()
     last = _last_of(config)
+    if last is not None and last.step >= config.fit.steps:
+        tidy(config.run)
+        return
     setup = set_up(config, None if last is None else classes_of(last))
     optimizer = make_optimizer(setup.decoder, config.fit.rate)
     if last is not None:
@@ -134,6 +143,8 @@ def _look_back(
     if _is_due(event, config.checkpoint_every):
         path = save_checkpoint(config, model, optimizer, event.step, event.metrics)
         event = replace(event, checkpoint=path)
+    if event.step == event.steps:
+        tidy(config.run)
     return event
 
 
