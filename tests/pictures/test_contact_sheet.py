@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from weclip_napari.pictures.contact_sheet import GAP, LINE, contact_sheet
+from weclip_napari.pictures.contact_sheet import GAP, LINE, contact_sheet, legend
 
 
 def plain(height, width, value):
@@ -29,3 +29,14 @@ def test_headings_and_captions_are_written():
     sheet = contact_sheet(("heading",), [("caption", [plain(50, 200, 128)])])
     assert (sheet[:LINE] < 100).any()
     assert (sheet[LINE + 50 :] < 100).any()
+
+
+def test_a_legend_has_every_colour_and_breaks_its_lines():
+    red, blue = (200, 0, 0), (0, 0, 200)
+    entries = [("a long name", red), ("another long name", blue)]
+    one, two = legend(entries, 600), legend(entries, 150)
+    assert (one.shape[1], two.shape[1]) == (600, 150)
+    assert two.shape[0] == one.shape[0] + LINE
+    for picture in (one, two):
+        for colour in (red, blue):
+            assert (picture == colour).all(axis=2).sum() >= 100

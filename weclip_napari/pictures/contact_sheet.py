@@ -1,8 +1,9 @@
-"""One picture of many proposals: a row of views for each image, under a line of headings."""
+"""One picture of many: a row of views for each image, under a line of headings."""
 
 from __future__ import annotations
 
 from itertools import accumulate, pairwise
+from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,6 +49,37 @@ def contact_sheet(
             sheet.paste(Image.fromarray(picture), (GAP + left, LINE + top))
         draw.text((GAP, bottom + 1), caption, "black", font)
     return np.asarray(sheet)
+
+
+def legend(entries: Sequence[tuple[str, Sequence[int]]], width: int) -> NDArray[np.uint8]:
+    """Say what colours mean.
+
+    Parameters
+    ----------
+    entries
+        Texts and their colours, RGB in [0, 255].
+    width
+        Of the picture, in pixels; what does not fit goes into further lines.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, width, 3)
+        Black on white, a square of its colour before every text.
+    """
+    font = ImageFont.load_default(FONT_SIZE)
+    places, left, top = [], GAP, GAP
+    for text, _ in entries:
+        right = left + LINE + ceil(font.getlength(text)) + GAP
+        if right > width and left > GAP:
+            left, right, top = GAP, GAP + right - left, top + LINE
+        places.append((left, top))
+        left = right + 2 * GAP
+    picture = Image.new("RGB", (width, top + LINE), "white")
+    draw = ImageDraw.Draw(picture)
+    for (left, top), (text, colour) in zip(places, entries, strict=True):
+        draw.rectangle((left, top + 2, left + FONT_SIZE, top + 2 + FONT_SIZE), tuple(colour))
+        draw.text((left + LINE, top), text, "black", font)
+    return np.asarray(picture)
 
 
 def _edges(lengths: Sequence[int]) -> list[int]:

@@ -40,6 +40,8 @@ IMAGES = 200
 SHOWN_CLASSES = 20
 MEASURES = {"silhouette": "silhouette × 100", "probe": "linear probe, % of patches right"}
 
+STAND_IN = "random weights stand in for the paper's ImageNet ViT (--other, --other-weights); "
+
 
 @dataclass
 class _Side:
@@ -53,6 +55,8 @@ class _Side:
         What it is, for what is kept of it.
     load
         Gives it for a seed.
+    note
+        What else to say of it.
     samples
         From seed to its patches, where they were needed.
     """
@@ -60,6 +64,7 @@ class _Side:
     title: str
     key: dict[str, object]
     load: Callable[[int], PatchFeatures]
+    note: str = ""
     samples: dict[int, Patches] = field(default_factory=dict)
 
 
@@ -80,10 +85,10 @@ def rows(study: Study) -> Iterator[Row]:
     for name, measure in MEASURES.items():
         for side, results in zip(sides, kept, strict=True):
             yield Row(
-                f"{side.title}: {measure}",
+                f"{measure}, {side.title}",
                 values=tuple(100 * result.values[name] for result in results),
                 seconds=sum(result.seconds for result in results) / len(MEASURES),
-                remark=_remark(name, results[0]),
+                remark=_remark(side, name, results[0]),
             )
 
 
@@ -96,20 +101,22 @@ def _sides(study: Study) -> tuple[_Side, _Side]:
         other or "untrained twin",
         {"backbone": other, "weights": weights},
         lambda seed: other_backbone(base, other, weights, seed),
+        "" if other else STAND_IN,
     )
     return own, rival
 
 
-def _remark(measure: str, first: Kept) -> str:
+def _remark(side: _Side, measure: str, first: Kept) -> str:
+    """Say what a measure was taken on: the features, or the first seed's patches."""
     counts = {name: round(value) for name, value in first.values.items()}
     if measure == "silhouette":
         return (
-            f"{counts['width']} channels after {counts['blocks']} blocks, standardised; "
-            "cosine distances"
+            f"{side.note}{counts['width']} channels after {counts['blocks']} blocks, each "
+            "standardised; cosine distances"
         )
     return (
-        f"for example {counts['patches']} patches of {counts['classes']} classes from "
-        f"{counts['images']} images, one half of the images learned, the other asked for"
+        f"{counts['patches']} patches of {counts['classes']} classes (the first seed's); learned "
+        f"from half of the {counts['images']} images, asked about the other half"
     )
 
 
@@ -162,7 +169,7 @@ def _draw(study: Study, sides: tuple[_Side, _Side], results: list[Kept]) -> None
         shown = patches[np.isin(patches.labels, patches.classes[:SHOWN_CLASSES])]
         values = (100 * result.values[name] for name in MEASURES)
         caption = "silhouette × 100: {:.1f}, linear probe: {:.1f} %".format(*values)
-        return Plot(side.title, caption, tsne(shown, seed), shown.labels)
+        return Plot(side.title, caption.replace("-", "−"), tsne(shown, seed), shown.labels)
 
     key = {"item": ITEM, "seed": seed, "sides": [side.key for side in sides]}
     draw_once(

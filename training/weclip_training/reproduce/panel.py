@@ -11,10 +11,10 @@ from PIL import Image
 
 from weclip_napari.core.postprocess import has_crf
 from weclip_napari.errors import UserError
-from weclip_napari.pictures.contact_sheet import contact_sheet
-from weclip_napari.pictures.overlays import mask_overlay
+from weclip_napari.pictures.contact_sheet import contact_sheet, legend
+from weclip_napari.pictures.overlays import mask_picture
 from weclip_napari.session.images import read_image
-from weclip_napari.session.masks import read_mask
+from weclip_napari.session.masks import read_mask, voc_palette
 from weclip_napari.stages import StageMaps
 from weclip_napari.tally import Tally
 from weclip_training.reproduce.item import Item
@@ -116,12 +116,25 @@ def panel(
     for one in shown:
         small = _fitted(one.image)
         masks = (*(one.masks[name] for name in titles), one.truth)
-        found = [
-            f"{value:.0f} %" for value in mean_ious([one], classes).values() if value is not None
-        ]
-        caption = f"{', '.join(one.tags)} · mean IoU {' and '.join(found) or '-'}"
-        sheet.append((caption, [small, *(mask_overlay(small, mask) for mask in masks)]))
-    return contact_sheet(("image", *titles.values(), "truth"), sheet)
+        caption = f"mean IoU: {_ious_in_words(titles, mean_ious([one], classes))}"
+        sheet.append((caption, [small, *(mask_picture(small, mask) for mask in masks)]))
+    rows_of_views = contact_sheet(("image", *titles.values(), "truth"), sheet)
+    return np.concatenate([rows_of_views, _legend(shown, classes, rows_of_views.shape[1])])
+
+
+def _ious_in_words(titles: Mapping[str, str], ious: Mapping[str, float | None]) -> str:
+    return ", ".join(
+        f"{title} {'-' if ious[name] is None else f'{ious[name]:.0f} %'}"
+        for name, title in titles.items()
+    )
+
+
+def _legend(shown: Sequence[Shown], classes: tuple[str, ...], width: int) -> NDArray[np.uint8]:
+    """Name the classes that any of the masks has."""
+    masks = [mask for one in shown for mask in (one.truth, *one.masks.values())]
+    labels = np.unique(np.concatenate([np.unique(mask) for mask in masks])).tolist()
+    named = [(label, classes[label - 1]) for label in labels if 0 < label <= len(classes)]
+    return legend([(name, voc_palette()[label].tolist()) for label, name in named], width)
 
 
 def mean_ious(shown: Sequence[Shown], classes: tuple[str, ...]) -> dict[str, float | None]:

@@ -76,7 +76,7 @@ def _colour(rank: int) -> str:
 
 
 def _scatter(axes: Axes, plot: Plot, colours: dict[int, str]) -> None:
-    axes.set_title(plot.title, fontsize=14)
+    axes.set_title(plot.title, fontsize=14, pad=10)
     axes.set_xlabel(plot.caption, fontsize=11, labelpad=6)
     axes.set(xticks=[], yticks=[])
     order = np.random.default_rng(0).permutation(len(plot.labels))  # no class covers the others
