@@ -11,8 +11,8 @@ from weclip_napari.session.masks import read_mask
 from weclip_napari.session.states import State
 from weclip_training.config import DataConfig, FitConfig, TrainConfig
 from weclip_training.reproduce.item import Item
+from weclip_training.reproduce.places import HELD_OUT_SEED, TRAIN_SEED, draw
 from weclip_training.reproduce.report import Row
-from weclip_training.reproduce.source import HELD_OUT_SEED, TRAIN_SEED, draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +36,8 @@ def configs(study: Study, seed: int) -> dict[str, TrainConfig]:
 
     Every setting starts from the model's own decoder.
     """
-    count = study.budget.images or 1
-    truth = draw(study.out / "data" / f"shifted-{seed}-{count}", count, TRAIN_SEED + seed, SHIFTED)
+    shifted = study.out / "data" / f"shifted-{seed}"
+    truth = draw(shifted, study.budget.images, TRAIN_SEED + seed, SHIFTED)
     return {
         name: TrainConfig(
             run="",
@@ -68,8 +68,8 @@ def _folder(truth: Path, corrected: int | None) -> Path:
 
 
 def _held_out(study: Study) -> Path:
-    count = study.budget.held_out or 1
-    return draw(study.out / "data" / f"shifted-held-out-{count}", count, HELD_OUT_SEED, SHIFTED)
+    folder = study.out / "data" / "shifted-held-out"
+    return draw(folder, study.budget.held_out, HELD_OUT_SEED, SHIFTED)
 
 
 def annotate(truth: Path, folder: Path, corrected: int | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from weclip_training.reproduce.item import Item
+    from weclip_training.reproduce.outlook import Outlook
     from weclip_training.reproduce.study import Study
 
 ALL = "all"
@@ -87,13 +89,20 @@ def _run(args: argparse.Namespace) -> int:
     study.out.mkdir(parents=True, exist_ok=True)
     outlook = Outlook(study, items)
     say(str(outlook))
-    study.watchers.append(lambda seconds: say(outlook.after(seconds)))
+    study.runs.watchers.append(partial(_tell, outlook))
     for item in items:
         write_item(study, item, list(item.rows(study)), command_of(args, item))
+        study.finish(item.name)
+        outlook.finished(item.name)
         say(f"'{study.out / item.name}.md' is written")
     if args.item == ALL:
         say(f"'{write_all(study, items)}' has all of it")
     return 0
+
+
+def _tell(outlook: Outlook, folder: Path, seconds: float) -> None:
+    outlook.trained(folder, seconds)
+    say(f"left: {outlook}")
 
 
 def open_study(args: argparse.Namespace) -> Study:

@@ -38,6 +38,11 @@ def digest(key: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+def is_kept(folder: Path, key: Mapping[str, object]) -> bool:
+    """Whether a unit of work was done before."""
+    return (folder / f"{digest(key)}.json").exists()
+
+
 def keep(folder: Path, key: Mapping[str, object], work: Callable[[], Mapping[str, float]]) -> Kept:
     """Do a unit of work, or read what it gave when it was done before.
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.evaluate import evaluate_dataset
 from weclip_training.budget import measure
+from weclip_training.reproduce.study import STAGE
 from weclip_training.setup import set_up
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from weclip_training.config import TrainConfig
     from weclip_training.reproduce.item import Item
@@ -26,41 +28,53 @@ class Outlook:
         What is reproduced.
     items
         Which items.
+
+    Raises
+    ------
+    UserError
+        When the data or the model cannot be used.
     """
 
     def __init__(self, study: Study, items: Sequence[Item]) -> None:
         needed = {study.run_folder(run): run for item in items for run in item.runs(study)}
-        waiting = [run for run in needed.values() if not study.is_done(run)]
-        kinds = {run.supervision: run for run in waiting}
-        costs = {kind: measure(_in_folder(study, run)) for kind, run in kinds.items()}
-        self._guesses = [costs[run.supervision].seconds(run.fit.steps) for run in waiting]
-        self._each = _scoring_seconds(study)
-        self._besides = self._each * len(study.seeds) * sum(item.scorings for item in items)
-        self._done, self._guessed, self._taken = 0, 0.0, 0.0
+        waiting = {place: run for place, run in needed.items() if not study.runs.is_done(run)}
+        self._scoring = _scoring_seconds(study)
+        self._training = _training_seconds(waiting)
+        self._items = {
+            item.name: item.scorings * len(study.seeds)
+            for item in items
+            if not study.is_finished(item.name)
+        }
+        self._guessed, self._taken = 0.0, 0.0
 
     def __str__(self) -> str:
         """Tell how many runs are left, and about how many minutes."""
-        runs = len(self._guesses) - self._done
-        word = "run" if runs == 1 else "runs"
-        return f"{runs} {word} left, about {max(1, round(self.seconds / 60))} min"
+        runs = len(self._training)
+        minutes = max(1, round(self.seconds / 60))
+        return f"{runs} {'run' if runs == 1 else 'runs'}, about {minutes} min"
 
     @property
     def seconds(self) -> float:
-        """Time left, as far as can be told; scores kept from an earlier time are counted."""
-        left = self._guesses[self._done :]
+        """Time left, as far as can be told."""
         pace = self._taken / self._guessed if self._guessed else 1.0
-        return pace * sum(left) + self._each * len(left) + self._besides
+        scorings = len(self._training) + sum(self._items.values())
+        return pace * sum(self._training.values()) + self._scoring * scorings
 
-    def after(self, seconds: float) -> str:
-        """Take note that one more run is done, and tell what is left."""
-        self._guessed += self._guesses[min(self._done, len(self._guesses) - 1)]
+    def trained(self, folder: Path, seconds: float) -> None:
+        """Take note that a run is done, and what it took."""
+        self._guessed += self._training.pop(folder, seconds)
         self._taken += seconds
-        self._done = min(self._done + 1, len(self._guesses))
-        return str(self)
+
+    def finished(self, item: str) -> None:
+        """Take note that an item is done."""
+        self._items.pop(item, None)
 
 
-def _in_folder(study: Study, config: TrainConfig) -> TrainConfig:
-    return replace(config, run=str(study.run_folder(config)))
+def _training_seconds(runs: dict[Path, TrainConfig]) -> dict[Path, float]:
+    """Guess the time of each run from a few steps of one run of each supervision."""
+    kinds = {run.supervision: replace(run, run=str(place)) for place, run in runs.items()}
+    costs = {kind: measure(run) for kind, run in kinds.items()}
+    return {place: costs[run.supervision].seconds(run.fit.steps) for place, run in runs.items()}
 
 
 def _scoring_seconds(study: Study) -> float:
@@ -69,4 +83,4 @@ def _scoring_seconds(study: Study) -> float:
     model = set_up(config).model(config)
     images = study.dataset("val", study.seeds[0])
     one = replace(images, examples=images.examples[:1])
-    return evaluate_dataset(model, one).seconds * len(images.examples)
+    return evaluate_dataset(model, one, stages=(STAGE,)).seconds * len(images.examples)

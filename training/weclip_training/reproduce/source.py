@@ -1,27 +1,18 @@
-"""What a data set name means: its model, its published settings, and where its images lie."""
+"""What the name of a data set means: its model, its size and its published settings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal
 
 from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
-from weclip_napari.errors import UserError
 from weclip_napari.scenes import CLASSES as SCENE_CLASSES
-from weclip_napari.scenes import DRAWN, write_scenes
-from weclip_napari.session.dataset import CLASSES, Dataset, read_classes, read_dataset
-from weclip_napari.session.voc_tree import LISTS, PICTURES, is_voc_tree, read_voc_tree
 from weclip_training.config import ViewConfig
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from weclip_napari.core.published import Benchmark
-    from weclip_napari.scenes import Domain
 
 Part = Literal["train", "val"]
-TRAIN_SEED, HELD_OUT_SEED = 5_000_000, 5_500_000
-"""Of the drawn scenes; the number of the run's own seed is added to the first."""
 
 
 @dataclass(frozen=True)
@@ -136,62 +127,3 @@ SOURCES: dict[str, Source] = {
         ),
     )
 }
-
-
-class Place(NamedTuple):
-    """Where a part of a data set lies.
-
-    Attributes
-    ----------
-    folder : Path
-        A data set folder, or a tree like PASCAL VOC's.
-    split : str or None
-        The list in such a tree; None is all of it.
-    """
-
-    folder: Path
-    split: str | None
-
-
-def draw(folder: Path, count: int, seed: int, domain: Domain = DRAWN) -> Path:
-    """Draw scenes into a folder unless they are there; see `write_scenes`."""
-    if not (folder / CLASSES).exists():  # written last
-        write_scenes(folder, count, seed, domain=domain)
-    return folder
-
-
-def find_split(source: Source, root: Path, part: Part) -> Place:
-    """Find the list of a tree that holds a part.
-
-    Raises
-    ------
-    UserError
-        If there is no such tree.
-    """
-    if not is_voc_tree(root):
-        raise UserError(
-            f"'{root}' is not laid out like PASCAL VOC: it has no folder {PICTURES}. Name the "
-            "folder that has (--root)."
-        )
-    listed = (name for name in source.splits[part] if _has_split(root, name))
-    return Place(root, next(listed, None))
-
-
-def _has_split(root: Path, name: str) -> bool:
-    lists = (root / place / f"{name}.txt" for place in LISTS)
-    return any(path.is_file() for path in lists) or (root / PICTURES / name).is_dir()
-
-
-def read_place(source: Source, place: Place) -> Dataset:
-    """List the images of a part with masks and tags; none is opened.
-
-    Raises
-    ------
-    UserError
-        If a folder or list is missing or unreadable.
-    """
-    if source.is_drawn:
-        return read_dataset(place.folder)
-    listed = place.folder / CLASSES
-    names = read_classes(listed) if listed.exists() else source.classes
-    return read_voc_tree(place.folder, names, place.split)

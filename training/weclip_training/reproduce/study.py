@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from weclip_napari.console import say
-from weclip_napari.core.storage import DECODER, load_decoder, read_manifest
-from weclip_napari.errors import UserError
 from weclip_napari.evaluate import evaluate_dataset
-from weclip_napari.session.atomic import write_text_atomically
-from weclip_training.checkpoints import last_checkpoint
 from weclip_training.config import DataConfig, FitConfig, TrainConfig
-from weclip_training.recording import record
-from weclip_training.reproduce.kept import Kept, digest, keep
-from weclip_training.reproduce.source import (
-    HELD_OUT_SEED,
-    TRAIN_SEED,
-    Budget,
-    Place,
-    draw,
-    find_split,
-    read_place,
-)
-from weclip_training.runs import train
+from weclip_training.reproduce.kept import Kept, is_kept, keep
+from weclip_training.reproduce.places import Places
+from weclip_training.reproduce.trained_runs import TrainedRuns
 from weclip_training.setup import load_base
 
 if TYPE_CHECKING:
@@ -36,16 +20,13 @@ if TYPE_CHECKING:
 
     from weclip_napari.core.model import WeclipModel
     from weclip_napari.session.dataset import Dataset
-    from weclip_training.checkpoints import Checkpoint
-    from weclip_training.reproduce.source import Part, Source
-
-__all__ = ["Budget", "Study"]
+    from weclip_training.reproduce.source import Budget, Part, Source
 
 STAGE = "decoder_untagged"
 """What the paper's figures on val are compared with: no tags are known at test time."""
 FIRST_LAYER = 1
+SCORES = "scores"
 CHECKPOINT_EVERY = 100
-SECONDS = "seconds.json"
 
 
 @dataclass(frozen=True)
@@ -69,8 +50,6 @@ class Study:
     other, other_weights
         What figure 2 compares the frozen features with; as for
         :func:`~weclip_training.reproduce.other_backbone.other_backbone`.
-    watchers : list of callable
-        Told the seconds of every run that was trained, not of those found done.
     """
 
     source: Source
@@ -83,7 +62,6 @@ class Study:
     device: str | None = None
     other: str | None = None
     other_weights: str | None = None
-    watchers: list[Callable[[float], None]] = field(default_factory=list, compare=False)
 
     def config(self, seed: int) -> TrainConfig:
         """Return the weakly supervised run that everything else is compared with.
@@ -91,7 +69,7 @@ class Study:
         Its folder is left open; `trained` chooses it.
         """
         source, budget = self.source, self.budget
-        folder, split = self.place("train", seed)
+        folder, split = self.places.find("train", seed)
         return TrainConfig(
             run="",
             data=DataConfig(str(folder), split, classes=source.classes, limit=budget.images),
@@ -112,26 +90,10 @@ class Study:
             checkpoint_every=CHECKPOINT_EVERY,
         )
 
-    def place(self, part: Part, seed: int) -> Place:
-        """Return where images lie; scenes are drawn if they are not there yet.
-
-        Raises
-        ------
-        UserError
-            If the root is not given or no tree like PASCAL VOC's.
-        """
-        if not self.source.is_drawn:
-            if self.root is None:
-                raise UserError(f"Name the folder of {self.source.title} (--root).")
-            return find_split(self.source, self.root, part)
-        if part == "val":
-            return self._drawn("held-out", self.budget.held_out, HELD_OUT_SEED)
-        return self._drawn(f"train-{seed}", self.budget.images, TRAIN_SEED + seed)
-
-    def _drawn(self, name: str, count: int | None, seed: int) -> Place:
-        if count is None:
-            raise UserError("Say how many scenes to draw (--images, --held-out).")
-        return Place(draw(self.out / "data" / f"{name}-{count}", count, seed), None)
+    @cached_property
+    def places(self) -> Places:
+        """Where the images lie."""
+        return Places(self.source, self.root, self.out / "data", self.budget)
 
     def dataset(self, part: Part, seed: int) -> Dataset:
         """List the images of a part with masks and tags, no more than the budget allows.
@@ -141,9 +103,7 @@ class Study:
         UserError
             If they cannot be found.
         """
-        found = read_place(self.source, self.place(part, seed))
-        most = self.budget.images if part == "train" else self.budget.held_out
-        return replace(found, examples=found.examples[:most])
+        return self.places.read(part, seed)
 
     def base(self) -> WeclipModel:
         """Return the frozen model as the source configures it, without a decoder.
@@ -166,15 +126,14 @@ class Study:
         )
         return replace(model, decoder=None, config=settings)
 
+    @cached_property
+    def runs(self) -> TrainedRuns:
+        """What was trained."""
+        return TrainedRuns(self.out / "runs", self.base())
+
     def run_folder(self, config: TrainConfig) -> Path:
         """Return where a run is kept: its settings and the backbone decide."""
-        key = replace(config, run="").to_json() | {"backbone": self.base().backbone.fingerprint}
-        return self.out / "runs" / digest(key)
-
-    def is_done(self, config: TrainConfig) -> bool:
-        """Whether a run was trained to its end."""
-        last = last_checkpoint(self.run_folder(config))
-        return last is not None and last.step >= config.fit.steps
+        return self.runs.folder(config)
 
     def trained(self, config: TrainConfig) -> WeclipModel:
         """Train a run, or go on with it, or find it done.
@@ -189,36 +148,7 @@ class Study:
         UserError
             As :func:`~weclip_training.runs.train` does.
         """
-        last = self._finished(config)
-        base = self.base()
-        decoder = load_decoder(last.path / DECODER, base.backbone)
-        manifest = read_manifest(last.path)
-        return replace(base, decoder=decoder, config=manifest.config, card=manifest.card)
-
-    def _finished(self, config: TrainConfig) -> Checkpoint:
-        if not self.is_done(config):
-            self._train(replace(config, run=str(self.run_folder(config))))
-        last = last_checkpoint(self.run_folder(config))
-        assert last is not None  # noqa: S101
-        return last
-
-    def _train(self, config: TrainConfig) -> None:
-        """Train to the end with a bar, and note the time with every checkpoint."""
-        from tqdm import tqdm
-
-        folder = self.run_folder(config)
-        before, began = _seconds(folder), time.monotonic()
-        bar = tqdm(total=config.fit.steps, unit="step", leave=False, file=sys.stderr, disable=None)
-        with bar:
-            for event in record(config, train(config)):
-                bar.update(event.step - bar.n)
-                for problem in event.problems:
-                    self.note(f"note: {problem}")
-                if event.checkpoint:
-                    seconds = before + time.monotonic() - began
-                    write_text_atomically(folder / SECONDS, json.dumps(round(seconds, 1)))
-        for watcher in self.watchers:
-            watcher(time.monotonic() - began)
+        return self.runs.model(config)
 
     def context(self) -> dict[str, object]:
         """Return what decides all numbers: the data set, its size, the backbone and settings."""
@@ -245,7 +175,19 @@ class Study:
         UserError
             If a kept file cannot be read.
         """
-        return keep(self.out / "scores", self.context() | dict(key), score)
+        return keep(self.out / SCORES, self.context() | dict(key), score)
+
+    def finish(self, item: str) -> None:
+        """Take note that all work of an item is done."""
+        self.scored(self._of_item(item), dict)
+
+    def is_finished(self, item: str) -> bool:
+        """Whether all work of an item was done, of these seeds and steps."""
+        return is_kept(self.out / SCORES, self.context() | self._of_item(item))
+
+    def _of_item(self, item: str) -> dict[str, object]:
+        steps, batch = self.budget.steps, self.budget.batch
+        return {"finished": item, "seeds": list(self.seeds), "steps": steps, "batch": batch}
 
     def miou(
         self,
@@ -321,12 +263,11 @@ class Study:
             seen = replace(model, config=replace(model.config, scales=scales, flip=flip))
             return self.evaluated(seen, images, stages, crf=crf)
 
-        self._finished(config)
-        folder = self.run_folder(config)
+        self.runs.finish(config)
         views = {"crf": crf, "scales": scales, "flip": flip}
-        key = {"run": folder.name, "part": part, "stages": list(stages), **views}
+        key = {"run": self.run_folder(config).name, "part": part, "stages": list(stages), **views}
         kept = self.scored(key, score)
-        return replace(kept, seconds=kept.seconds + _seconds(folder))
+        return replace(kept, seconds=kept.seconds + self.runs.seconds(config))
 
     def evaluated(
         self, model: WeclipModel, images: Dataset, stages: Sequence[str], *, crf: bool = False
@@ -360,8 +301,3 @@ class Study:
 def class_key(stage: str, name: str) -> str:
     """Name the score of one class at one stage."""
     return f"{stage}/{name}"
-
-
-def _seconds(run: Path) -> float:
-    path = run / SECONDS
-    return float(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else 0.0
