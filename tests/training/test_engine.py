@@ -7,7 +7,7 @@ import pytest
 import torch
 from weclip_training.config import FitConfig
 from weclip_training.engine import fit
-from weclip_training.targets import final_label
+from weclip_training.targets import agreed, final_label
 from weclip_training.view_sources import GivenViews
 from weclip_training.views import ViewBuilder
 
@@ -197,3 +197,26 @@ def test_people_decide_their_pixels_and_the_pseudo_label_the_others(builder, vie
     assert (label[:, 0] == 255).all()
     assert (label[0, -1], label[0, 0]) == (2, 255)
     assert torch.equal(label[-1, 20:], pseudo[-1, 20:])
+
+
+def test_agreement_ignores_what_the_decoder_sees_otherwise():
+    logits = torch.zeros(4, 2, 2)  # background, two tags, and a class that is no tag
+    logits[3] = 9
+    logits[0, 0, 0] = logits[1, 0, 1] = logits[2, 1, 0] = logits[2, 1, 1] = 1
+    pseudo = torch.tensor([[0, 1], [1, 2]], dtype=torch.uint8)
+    label = agreed(pseudo, logits, torch.tensor([1, 2]))
+    assert label.tolist() == [[0, 1], [255, 2]]
+    assert pseudo.tolist() == [[0, 1], [1, 2]]
+
+
+def test_agreement_counts_only_where_labels_are_guessed(decoder_config, views, builder):
+    """A view whose pixels a person drew is learned as before; one with tags alone is not."""
+    known = np.zeros(views[1].image_size, np.int16)
+    known[:, 30:] = 2
+    drawn = builder.with_target(views[1], known)
+    for view, same in ((drawn, True), (views[1], False)):
+        runs = [
+            totals(decoder_config, [view], builder, agreement=agreement)
+            for agreement in (False, True)
+        ]
+        assert (runs[0] == runs[1]) == same

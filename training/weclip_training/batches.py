@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,12 +10,12 @@ from torch import nn
 
 from weclip_napari.core.losses import LossSums, loss_counts, loss_sums
 from weclip_napari.core.postprocess import resize
-from weclip_training.targets import affinity_target, final_label
+from weclip_training.ordering import image_at
+from weclip_training.targets import affinity_target, agreed, final_label
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
     from torch import Tensor
 
     from weclip_napari.core.decoder import DecoderOutput, WeclipDecoder
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from weclip_training.view_sources import ViewSource
     from weclip_training.views import View, ViewBuilder
 
-_ORDER, _VIEW, _DROPOUT = range(3)
-"""What random numbers are for; each purpose has a stream of its own."""
+_VIEW, _DROPOUT = 1, 2
+"""What random numbers are for; each purpose has a stream of its own, the order stream 0."""
 
 
 class Slot(NamedTuple):
@@ -69,20 +68,13 @@ def draw_slot(
     views: ViewSource, decoder: WeclipDecoder, config: FitConfig, step: int, slot: int
 ) -> Slot:
     """Give one slot of a step's batch; it depends on nothing but the seed and the two numbers."""
-    epoch, place = divmod(step * config.batch + slot, len(views))
-    order = _order(config.seed, epoch, len(views))
-    view = views.view(int(order[place]), np.random.default_rng((config.seed, _VIEW, step, slot)))
+    index = image_at(step * config.batch + slot, views.strata, config.seed)
+    view = views.view(index, np.random.default_rng((config.seed, _VIEW, step, slot)))
     rng = np.random.default_rng((config.seed, _DROPOUT, step, slot))
     rate = decoder.config.dropout
     kept = rng.random(decoder.config.width) >= rate
     mask = torch.from_numpy(kept / (1 - rate)).to(view.tokens.device, torch.float32)
     return Slot(view, mask)
-
-
-@lru_cache(maxsize=2)  # a batch may lie in two epochs
-def _order(seed: int, epoch: int, count: int) -> NDArray[np.int64]:
-    """Return the order in which an epoch goes through so many images."""
-    return np.random.default_rng((seed, _ORDER, epoch)).permutation(count)
 
 
 def group_by_size(slots: Sequence[Slot]) -> list[Group]:
@@ -99,22 +91,42 @@ def targets_of(
     """Make the labels of each group.
 
     Once the pseudo labels use A_f, or A_f learns from the decoder's own prediction, the decoder
-    looks at the views first, with the same dropout; both count as constants.
+    looks at the views first, with the same dropout. What it is asked to agree with, it sees
+    without. All of that counts as constant.
     """
     switched = config.switch_step is not None and step >= config.switch_step
     outputs: Sequence[DecoderOutput | None] = [None] * len(groups)
     if switched or config.affinity_target != "label":
         with torch.no_grad():
             outputs = module(groups)
+    opinions = _opinions(module, groups) if config.agreement else {}
     return [
-        _target(group, output, builder, config, switched=switched)
+        _target(group, output, opinions, builder, config, switched=switched)
         for group, output in zip(groups, outputs, strict=True)
     ]
+
+
+@torch.no_grad()
+def _opinions(module: nn.Module, groups: Sequence[Group]) -> dict[int, Tensor]:
+    """Return the decoder's logits, (C + 1, h, w), of each view that has tags, by its identity."""
+    asked = [[_undropped(slot) for slot in group if len(slot.view.ids)] for group in groups]
+    asked = [group for group in asked if group]
+    outputs = module(asked) if asked else []
+    return {
+        id(slot.view): logits
+        for group, output in zip(asked, outputs, strict=True)
+        for slot, logits in zip(group, output.logits, strict=True)
+    }
+
+
+def _undropped(slot: Slot) -> Slot:
+    return slot._replace(channel_mask=torch.ones_like(slot.channel_mask))
 
 
 def _target(
     group: Group,
     output: DecoderOutput | None,
+    opinions: Mapping[int, Tensor],
     builder: ViewBuilder,
     config: FitConfig,
     *,
@@ -124,6 +136,8 @@ def _target(
     for number, (view, _) in enumerate(group):
         learned = output.affinity[number].float() if output is not None and switched else None
         pseudo = builder.pseudo_label(view, learned, config.ignore_margin)
+        if (opinion := opinions.get(id(view))) is not None:
+            pseudo = agreed(pseudo, opinion.float(), view.ids)
         label = final_label(pseudo, view.target)
         labels.append(label)
         prediction = None if output is None else _prediction(output.logits[number], label)

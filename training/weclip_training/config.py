@@ -44,6 +44,9 @@ class FitConfig(JsonConfig):
     ignore_margin : float
         Pixels whose best pseudo label score is less than this above the second best are
         ignored, in [0, 1]; 0 ignores none, as published.
+    agreement : bool
+        Whether pixels of a pseudo label are ignored where the decoder, restricted to the image's
+        tags, sees something else; for a decoder that is worth asking.
     rate : float
         Peak learning rate of the decoder.
     warmup : int
@@ -61,6 +64,7 @@ class FitConfig(JsonConfig):
     affinity_weight: float = 0.1
     affinity_target: AffinityTarget = "label"
     ignore_margin: float = 0.0
+    agreement: bool = False
     rate: float = 2e-3
     warmup: int = 50
     precision: Precision = "no"

@@ -119,12 +119,15 @@ class TrainData:
         To score on.
     notes : tuple of str
         Images that were left out, and why.
+    drawn : int
+        In how many of the images, the first ones, a person drew, where others only have tags.
     """
 
     classes: tuple[str, ...]
     images: Sequence[TrainImage]
     held_out: Dataset | None
     notes: tuple[str, ...] = ()
+    drawn: int = 0
 
 
 class ExampleImages(Sequence[TrainImage]):

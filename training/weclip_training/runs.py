@@ -20,6 +20,7 @@ from weclip_training.checkpoints import (
     tidy,
 )
 from weclip_training.engine import fit, make_accelerator
+from weclip_training.ordering import strata_of
 from weclip_training.schedule import make_optimizer
 from weclip_training.setup import set_up
 from weclip_training.view_cache import ViewCache
@@ -118,16 +119,18 @@ def _last_of(config: TrainConfig) -> Checkpoint | None:
 
 def open_views(config: TrainConfig, setup: Setup) -> ViewSource:
     """Open the images of a run as its settings show them to the backbone."""
-    settings, images, builder = config.views, setup.data.images, setup.builder
+    settings, data, builder = config.views, setup.data, setup.builder
+    strata = strata_of(data.drawn, len(data.images))
     if settings.crop is not None:
         padding = IGNORE if config.supervision == "full" else UNKNOWN
         least, greatest = settings.scales
         crop = RandomCrop(settings.crop, (least, greatest), settings.flip, padding)
-        return CropViews(images, builder, crop)
+        return CropViews(data.images, strata, builder, crop)
     store = FeatureStore(views_folder(), settings.cache_mib * 2**20)
     cache = ViewCache(builder.signature, store, settings.cache_mib, builder.device)
     is_final = config.fit.switch_step is None
-    return KeptViews(images, builder, settings, cache, config.fit.ignore_margin, is_final)
+    margin = config.fit.ignore_margin
+    return KeptViews(data.images, strata, builder, settings, cache, margin, is_final)
 
 
 def _look_back(

@@ -126,7 +126,8 @@ def _annotated(config: TrainConfig, base: WeclipModel, classes: tuple[str, ...] 
     else:
         held_out = read_dataset(given)
         require_known(held_out, known)
-    data = TrainData(known, AnnotatedImages(plan, known), held_out, plan.notes)
+    drawn = len(plan.accepted) + len(plan.edited)
+    data = TrainData(known, AnnotatedImages(plan, known), held_out, plan.notes, drawn)
     own = _folder_config(base.config, plan)
     builder = _builder(base, own, decoder, plan.synonyms)
     return Setup(data, base, decoder, builder, own, plan.synonyms)

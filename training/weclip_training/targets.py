@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from weclip_napari.core.losses import IGNORE
+from weclip_napari.core.postprocess import resize
+from weclip_napari.core.pseudo_label import label_ids
 from weclip_training.augment import UNKNOWN
 
 if TYPE_CHECKING:
@@ -31,6 +33,31 @@ def final_label(pseudo: Tensor, target: Tensor) -> Tensor:
         (H, W) uint8.
     """
     return torch.where(target == UNKNOWN, pseudo.to(torch.int16), target).to(torch.uint8)
+
+
+def agreed(pseudo: Tensor, logits: Tensor, ids: Tensor) -> Tensor:
+    """Ignore what the decoder, which may only choose among an image's tags, sees otherwise.
+
+    A decoder that was trained on masks knows edges better than any CAM; a CAM knows what is new
+    in an image better than the decoder. Where both say the same, they are nearly always right.
+
+    Parameters
+    ----------
+    pseudo : Tensor
+        (H, W) uint8.
+    logits : Tensor
+        (C + 1, h, w), of the decoder.
+    ids : Tensor
+        (K,) int64, label ids of the tags.
+
+    Returns
+    -------
+    Tensor
+        (H, W) uint8.
+    """
+    possible = torch.cat([ids.new_zeros(1), ids])
+    enlarged = resize(logits[possible][None], (pseudo.shape[0], pseudo.shape[1]))[0]
+    return torch.where(label_ids(enlarged, ids) == pseudo, pseudo, torch.full_like(pseudo, IGNORE))
 
 
 def affinity_target(label: Tensor, prediction: Tensor | None, kind: AffinityTarget) -> Tensor:

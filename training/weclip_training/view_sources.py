@@ -25,7 +25,11 @@ class ViewSource(Protocol):
     """Gives the views of a run; what it gives depends on its arguments alone."""
 
     def __len__(self) -> int:
-        """Count what an epoch goes through."""
+        """Count the images."""
+
+    @property
+    def strata(self) -> tuple[range, ...]:
+        """Numbers of the images in groups that a batch is drawn from in turn."""
 
     def view(self, index: int, rng: np.random.Generator) -> View:
         """Give a view of one of them."""
@@ -41,6 +45,11 @@ class GivenViews:
         """Count the views."""
         return len(self.views)
 
+    @property
+    def strata(self) -> tuple[range, ...]:
+        """All of them."""
+        return (range(len(self)),)
+
     def view(self, index: int, rng: np.random.Generator) -> View:
         """Give one view."""
         return self.views[index]
@@ -48,13 +57,14 @@ class GivenViews:
 
 @dataclass(frozen=True)
 class _ImageViews:
-    """Images, and the builder that encodes them."""
+    """Images, the groups that a batch is drawn from, and the builder that encodes them."""
 
     images: Sequence[TrainImage]
+    strata: tuple[range, ...]
     builder: ViewBuilder
 
     def __len__(self) -> int:
-        """Count the images; an epoch sees each once."""
+        """Count the images."""
         return len(self.images)
 
 
@@ -169,6 +179,11 @@ class TolerantViews:
     def __len__(self) -> int:
         """Count all images."""
         return len(self._views)
+
+    @property
+    def strata(self) -> tuple[range, ...]:
+        """Those of the views."""
+        return self._views.strata
 
     def view(self, index: int, rng: np.random.Generator) -> View:
         """Give a view of an image, or of the next one that can be used.
