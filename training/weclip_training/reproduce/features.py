@@ -185,4 +185,5 @@ FIGURE2 = Item(
     "one class, in the colour of the class.",
     heading="as the row says",
     rows=rows,
+    scorings=2,
 )
