@@ -16,8 +16,10 @@ SIZES = ((60, 80), (80, 60), (64, 64), (50, 90))
 
 
 @pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
+def alone(tmp_path_factory, monkeypatch):
+    """One thread, and no user's cache."""
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("WECLIP_NAPARI_HOME", str(tmp_path_factory.mktemp("home")))
 
 
 @pytest.fixture(scope="session")
@@ -68,3 +70,28 @@ def voc_study(tmp_path, tiny):
         model=str(tiny),
         device="cpu",
     )
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree like PASCAL VOC's: two images to train on, two to score on."""
+    return write_tree(tmp_path / "tree", count=4)
+
+
+@pytest.fixture
+def make_study(tmp_path, tiny):
+    """Make a study of a few images and two steps; any of its fields can be given."""
+
+    def make(dataset="scenes", **changes):
+        study = Study(
+            source=SOURCES[dataset],
+            root=None,
+            seeds=(1, 2),
+            out=tmp_path / "out",
+            budget=Budget(images=3, held_out=2, steps=2, batch=2),
+            model=str(tiny),
+            device="cpu",
+        )
+        return replace(study, **changes)
+
+    return make
