@@ -14,7 +14,7 @@ from weclip_napari.errors import UserError
 
 def test_both_backbones_are_measured_from_every_seed(voc_study):
     found = {row.setting: row for row in FIGURE2.rows(voc_study)}
-    own = f"CLIP ({voc_study.model})"
+    own = f"CLIP ({voc_study.base().name})"
     expected = [
         f"{measure}, {side}" for measure in MEASURES.values() for side in (own, "untrained twin")
     ]

@@ -132,8 +132,9 @@ def test_no_image_and_no_class_gives_too_many_patches():
 
 def test_one_class_is_too_few():
     alone = Patches(np.zeros((4, 2), np.float32), np.ones(4, int), np.arange(4))
-    with pytest.raises(UserError, match="two classes"):
-        joined([alone], seed=1)
+    for parts in ([alone], []):
+        with pytest.raises(UserError, match="No two classes"):
+            joined(parts, seed=1)
 
 
 def test_a_layout_in_the_plane_is_the_same_for_the_same_seed():

@@ -95,7 +95,7 @@ def rows(study: Study) -> Iterator[Row]:
 def _sides(study: Study) -> tuple[_Side, _Side]:
     base, other, weights = study.base(), study.other, study.other_weights
     own = _Side(
-        f"CLIP ({study.model})", {"backbone": "own"}, lambda seed: ClipFeatures(base, base.config)
+        f"CLIP ({base.name})", {"backbone": "own"}, lambda seed: ClipFeatures(base, base.config)
     )
     rival = _Side(
         other or "untrained twin",

@@ -37,7 +37,7 @@ class PatchFeatures(Protocol):
 
 
 class ClipFeatures:
-    """Patch tokens of a CLIP's last block, as the decoder reads them.
+    """Patch tokens of a CLIP's last block, before any norm, as the decoder reads tokens.
 
     Parameters
     ----------

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 COLOURS = 20
+LEGEND_COLUMNS = 7
+SIDE = 5.2
+"""Of a plot, in inches."""
 
 
 class Plot(NamedTuple):
@@ -54,8 +57,10 @@ def scatter_plots(plots: Sequence[Plot], names: Sequence[str]) -> NDArray[np.uin
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(5.2 * len(plots), 6.2), dpi=120, layout="constrained")
     labels = np.unique(np.concatenate([plot.labels for plot in plots]))
+    legend_lines = -(-len(labels) // LEGEND_COLUMNS)
+    size = (SIDE * len(plots), SIDE + 0.8 + 0.25 * legend_lines)
+    figure = Figure(figsize=size, dpi=120, layout="constrained")
     colours = {int(label): _colour(rank) for rank, label in enumerate(labels)}
     for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
         _scatter(axes, plot, colours)
@@ -96,7 +101,7 @@ def _add_legend(figure: Figure, colours: dict[int, str], names: Sequence[str]) -
     figure.legend(
         handles=handles,
         loc="outside lower center",
-        ncols=min(len(handles), 7),
+        ncols=min(len(handles), LEGEND_COLUMNS),
         frameon=False,
         fontsize=11,
         handletextpad=0.1,

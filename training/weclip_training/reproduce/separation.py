@@ -29,6 +29,9 @@ PURITY = 0.9
 """Least share of a patch that must show its class."""
 PER_IMAGE, PER_CLASS = 20, 100
 """Patches of a class that are taken from one image, and in all."""
+TOO_LITTLE = (
+    "No two classes fill whole patches of two images at least; take more images, or larger ones."
+)
 
 
 @dataclass(frozen=True)
@@ -113,9 +116,20 @@ def patches_of(
     number: int,
     seed: int,
 ) -> Patches:
-    """Pick patches of one image, at most `PER_IMAGE` of a class.
+    """Pick patches of one image at random, at most `PER_IMAGE` of a class.
 
     Two backbones that cut the image alike are asked for the same patches.
+
+    Parameters
+    ----------
+    backbone
+        What the features are taken from.
+    image, truth
+        (H, W, 3) and (H, W), uint8.
+    n_classes
+        Larger label ids, such as 255, belong to no class.
+    number, seed
+        Of the image and of the choice.
     """
     cells = pure_cells(truth, backbone, n_classes).reshape(-1)
     generator = np.random.default_rng((seed, number))
@@ -132,16 +146,17 @@ def joined(parts: Sequence[Patches], seed: int) -> Patches:
     UserError
         If they are not of two classes and two images at least.
     """
+    if not parts:
+        raise UserError(TOO_LITTLE)
     patches = Patches(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in _FIELDS)
+        np.concatenate([part.features for part in parts]),
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.images for part in parts]),
     )
     chosen = _some_of_each(patches.labels, PER_CLASS, np.random.default_rng(seed))
     patches = patches[chosen]
     if len(np.unique(patches.labels)) < 2 or len(np.unique(patches.images)) < 2:
-        raise UserError(
-            "The images have not two classes that fill whole patches; take more images, or "
-            "larger ones."
-        )
+        raise UserError(TOO_LITTLE)
     return patches
 
 
@@ -194,9 +209,6 @@ def tsne(patches: Patches, seed: int) -> NDArray[np.float32]:
     perplexity = min(30.0, (len(patches.labels) - 1) / 3)
     layout = TSNE(perplexity=perplexity, metric="cosine", init="pca", random_state=seed)
     return np.asarray(layout.fit_transform(_standardised(patches.features)), np.float32)
-
-
-_FIELDS = ("features", "labels", "images")
 
 
 def _some_of_each(
