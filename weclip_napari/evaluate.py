@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.images import read_image
-from weclip_napari.session.masks import read_mask
+from weclip_napari.session.dataset import read_example
 from weclip_napari.stages import STAGES, StageMaps
 from weclip_napari.tally import EvaluationReport, Tally
 
@@ -67,10 +66,7 @@ def evaluate_dataset(
 
 def _score(example: Example, maps: StageMaps, tally: Tally, *, tags: bool) -> None:
     """Make the masks of one image and count them against its truth."""
-    image, truth = read_image(example.image), read_mask(example.mask)
-    if truth.shape != image.shape[:2]:
-        height, width = image.shape[:2]
-        raise UserError(f"mask '{example.mask}' is not {width} x {height} as its image; redraw it.")
+    image, truth = read_example(example)
     try:
         encoded = maps.encode(image)
         found = maps.maps(encoded, image, example.tags)

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.images import list_images
-from weclip_napari.session.masks import IGNORE
+from weclip_napari.session.images import list_images, read_image
+from weclip_napari.session.masks import IGNORE, read_mask
 from weclip_napari.session.tags import read_tags
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
 
 IMAGES, MASKS, TAGS, CLASSES = "images", "masks", "tags.csv", "classes.txt"
 
@@ -53,6 +56,21 @@ class Dataset:
     classes: tuple[str, ...]
     examples: Sequence[Example]
     problems: tuple[str, ...]
+
+
+def read_example(example: Example) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read an image, (H, W, 3) RGB, and the label ids of its mask, (H, W), both uint8.
+
+    Raises
+    ------
+    UserError
+        When a file cannot be read or the mask has another size than the image.
+    """
+    image, mask = read_image(example.image), read_mask(example.mask)
+    height, width = image.shape[:2]
+    if mask.shape != (height, width):
+        raise UserError(f"mask '{example.mask}' is not {width} x {height} as its image; redraw it.")
+    return image, mask
 
 
 def images_folder(folder: str | os.PathLike[str]) -> Path:

@@ -10,6 +10,7 @@ from weclip_training.reproduce.features import FIGURE2, MEASURES
 from weclip_training.reproduce.scatter import Plot, scatter_plots
 
 from weclip_napari.errors import UserError
+from weclip_napari.session.images import write_image
 
 
 def test_both_backbones_are_measured_from_every_seed(voc_study):
@@ -49,14 +50,16 @@ def test_another_backbone_makes_another_picture(voc_study, tiny):
     assert rows[2].values == rows[3].values
 
 
-def test_a_damaged_image_is_left_out(voc_study, monkeypatch):
-    image = sorted((voc_study.root / "JPEGImages").iterdir())[2]
+def test_images_that_cannot_be_used_are_left_out(voc_study, monkeypatch):
+    image, other = sorted((voc_study.root / "JPEGImages").iterdir())[2:4]
     image.write_bytes(b"broken")
+    write_image(other, np.zeros((60, 60, 3), np.uint8))  # its mask is larger
     told = []
     monkeypatch.setattr(type(voc_study), "note", lambda self, text: told.append(text))
     rows = list(FIGURE2.rows(replace(voc_study, seeds=(1,))))
-    assert "of the 5 images" in rows[2].remark
+    assert "of the 4 images" in rows[2].remark
     assert any(image.name in text for text in told)
+    assert any(f"{other.stem}.png" in text for text in told)
 
 
 def test_scikit_learn_is_asked_for_before_anything_else(voc_study, monkeypatch):

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from weclip_napari.errors import UserError
-from weclip_napari.session.images import read_image
-from weclip_napari.session.masks import read_mask
+from weclip_napari.session.dataset import read_example
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.kept import digest
 from weclip_training.reproduce.other_backbone import other_backbone
@@ -150,9 +149,8 @@ def _collect(study: Study, backbone: PatchFeatures, seed: int) -> Patches:
     numbers = np.random.default_rng(seed).permutation(len(dataset.examples))[:IMAGES]
     parts = []
     for number in np.sort(numbers).tolist():
-        example = dataset.examples[number]
         try:
-            image, truth = read_image(example.image), read_mask(example.mask)
+            image, truth = read_example(dataset.examples[number])
             parts.append(patches_of(backbone, image, truth, len(dataset.classes), number, seed))
         except UserError as error:
             study.note(f"note: {error}")

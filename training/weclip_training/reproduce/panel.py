@@ -13,8 +13,8 @@ from weclip_napari.core.postprocess import has_crf
 from weclip_napari.errors import UserError
 from weclip_napari.pictures.contact_sheet import contact_sheet, legend
 from weclip_napari.pictures.overlays import mask_picture
-from weclip_napari.session.images import read_image
-from weclip_napari.session.masks import read_mask, voc_palette
+from weclip_napari.session.dataset import read_example
+from weclip_napari.session.masks import voc_palette
 from weclip_napari.stages import StageMaps
 from weclip_napari.tally import Tally
 from weclip_training.reproduce.item import Item
@@ -167,9 +167,7 @@ def _shown(study: Study, config: TrainConfig, *, crf: bool) -> list[Shown]:
 
 
 def _masked(example: Example, maps: StageMaps, *, crf: bool) -> Shown:
-    image, truth = read_image(example.image), read_mask(example.mask)
-    if truth.shape != image.shape[:2]:
-        raise UserError(f"mask '{example.mask}' has not the size of its image; redraw it.")
+    image, truth = read_example(example)
     made = maps.maps(maps.encode(image), image, example.tags)
     masks = {"clip_es": made[_clip_es(crf)], "ours": made[OURS]}
     return Shown(example.tags, image, masks, truth)
