@@ -44,6 +44,14 @@ def test_full_training_sees_every_pixel(scenes):
     assert np.array_equal(target, read_mask(scenes / "masks" / "scene_0002.png"))
 
 
+def test_a_limit_leaves_the_first_images(scenes):
+    data = open_data(DataConfig(str(scenes), held_out=str(scenes), limit=2), "weak")
+    assert [image.path.stem for image in data.images] == ["scene_0000", "scene_0001"]
+    assert len(data.held_out.examples) == 3
+    with pytest.raises(UserError, match="limit"):
+        DataConfig(str(scenes), limit=0)
+
+
 def test_a_voc_tree_has_splits(scenes):
     (scenes / "images").rename(scenes / "JPEGImages")
     (scenes / "masks").rename(scenes / "SegmentationClass")

@@ -16,8 +16,11 @@ from weclip_training.cli import main
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
 from weclip_training.recording import METRICS, read_metrics, record
 from weclip_training.runs import train
+from weclip_training.setup import load_base
 
 from weclip_napari.core.checkpoint import load_model, random_model, save_model
+from weclip_napari.core.classes import COCO_BACKGROUND
+from weclip_napari.core.config import AffinityConfig
 from weclip_napari.errors import UserError
 from weclip_napari.session.images import write_image
 from weclip_napari.session.masks import write_mask
@@ -264,6 +267,16 @@ def test_the_trained_model_keeps_its_test_time_views(config):
     events = list(train(config))
     model = load_model(str(events[-1].checkpoint), "cpu")
     assert (model.config.scales, model.config.flip) == ((0.5, 1.0), True)
+
+
+def test_a_benchmark_replaces_the_models_background_words_and_affinity(config):
+    own = load_base(config).config
+    coco = load_base(replace(config, benchmark="coco")).config
+    assert coco.background_words == COCO_BACKGROUND
+    assert coco.affinity == AffinityConfig(last_filter=10, box_threshold=0.7)
+    assert coco.input_long_side == own.input_long_side
+    events = list(train(replace(config, benchmark="coco")))
+    assert load_model(str(events[-1].checkpoint), "cpu").config == coco
 
 
 def test_a_missing_crf_is_told_before_training(config, monkeypatch):
