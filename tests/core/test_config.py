@@ -13,6 +13,7 @@ from weclip_napari.errors import UserError
     "config",
     [
         WeclipConfig(affinity=AffinityConfig(variant="mean", layers=(1, 2)), scales=(1.0, 0.75)),
+        WeclipConfig(background_words=()),
         DecoderConfig(classes=("a", "b"), in_width=32, taps=(1, 3)),
         AffinityConfig(),
     ],

@@ -15,7 +15,7 @@ from weclip_napari.evaluate import evaluate_dataset
 from weclip_napari.session.folder_models import RUN_CONFIG
 from weclip_training.config import TrainConfig
 from weclip_training.engine import fit
-from weclip_training.runs import open_views
+from weclip_training.runs import SCORED, open_views
 from weclip_training.setup import set_up
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ def _scoring_seconds(config: TrainConfig, setup: Setup) -> float:
     if held_out is None or not held_out.examples:
         return 0.0
     one = replace(held_out, examples=held_out.examples[:1])
-    report = evaluate_dataset(setup.model(config), one, crf=config.crf)
+    report = evaluate_dataset(setup.model(config), one, stages=SCORED, crf=config.crf)
     every = config.evaluate_every
     rounds = (-(-config.fit.steps // every) if every else 1) + _COMPARED
     return report.seconds * len(held_out.examples) * rounds

@@ -139,9 +139,8 @@ def _look_back(
     """Score and keep the model where that is due."""
     model = setup.model(config)
     if setup.data.held_out is not None and _is_due(event, config.evaluate_every):
-        report = evaluate_dataset(model, setup.data.held_out, crf=config.crf)
-        scores = {stage: report.miou[stage] for stage in SCORED}
-        metrics = {stage: value for stage, value in scores.items() if value is not None}
+        report = evaluate_dataset(model, setup.data.held_out, stages=SCORED, crf=config.crf)
+        metrics = {stage: value for stage, value in report.miou.items() if value is not None}
         event = replace(event, metrics=metrics)
     if _is_due(event, config.checkpoint_every):
         path = save_checkpoint(config, model, optimizer, event.step, event.metrics)
