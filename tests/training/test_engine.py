@@ -206,6 +206,7 @@ def test_agreement_ignores_what_the_decoder_sees_otherwise():
     pseudo = torch.tensor([[0, 1], [1, 2]], dtype=torch.uint8)
     label = agreed(pseudo, logits, torch.tensor([1, 2]))
     assert label.tolist() == [[0, 1], [255, 2]]
+    assert agreed(pseudo, logits, torch.tensor([1, 2]), unseen=(1,)).tolist() == pseudo.tolist()
     assert pseudo.tolist() == [[0, 1], [1, 2]]
 
 

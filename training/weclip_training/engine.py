@@ -24,15 +24,15 @@ from weclip_training.batches import (
     draw_slot,
     group_by_size,
     sum_up,
-    targets_of,
 )
+from weclip_training.labelling import Labelling
 from weclip_training.schedule import make_optimizer, rate_factor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from torch import Tensor, nn
+    from torch import Tensor
     from torch.optim import Optimizer
 
     from weclip_napari.core.decoder import WeclipDecoder
@@ -98,6 +98,7 @@ def fit(
     accelerator: Accelerator | None = None,
     optimizer: Optimizer | None = None,
     start: int = 0,
+    unseen: tuple[int, ...] = (),
 ) -> Iterator[TrainStep]:
     """Train a decoder in place.
 
@@ -117,6 +118,8 @@ def fit(
         Of the decoder's parameters, where a run goes on.
     start : int
         Steps already done.
+    unseen : tuple of int
+        As for `Labelling`.
 
     Yields
     ------
@@ -142,6 +145,7 @@ def fit(
     optimizer = optimizer or make_optimizer(decoder, config.rate)
     module = accelerator.prepare_model(GroupedDecoder(decoder.eval()))
     prepared = accelerator.prepare_optimizer(optimizer)
+    labelling = Labelling(module, builder, config, unseen)
     for step in range(start, config.steps):
         began = time.monotonic()
         rate = config.rate * rate_factor(step, config.steps, warmup=config.warmup)
@@ -151,7 +155,7 @@ def fit(
             [draw_slot(views, decoder, config, step, slot) for slot in slots]
             for slots in _own_slots(config, accelerator)
         ]
-        losses = _add_gradients(module, parts, builder, config, step, accelerator)
+        losses = _add_gradients(labelling, parts, step, accelerator)
         if not np.isfinite(losses.total.item()):
             raise UserError(
                 f"The loss is not a number any more at step {step + 1}. Lower the learning rate "
@@ -178,16 +182,12 @@ def _own_slots(config: FitConfig, accelerator: Accelerator) -> list[range]:
 
 
 def _add_gradients(
-    module: nn.Module,
-    parts: list[list[Slot]],
-    builder: ViewBuilder,
-    config: FitConfig,
-    step: int,
-    accelerator: Accelerator,
+    labelling: Labelling, parts: list[list[Slot]], step: int, accelerator: Accelerator
 ) -> Losses:
     """Add up the gradients of the whole batch's loss; returns that loss."""
+    module, config = labelling.module, labelling.config
     groups = [group_by_size(slots) for slots in parts]
-    targets = [targets_of(module, part, builder, config, step) for part in groups]
+    targets = [labelling.targets(part, step) for part in groups]
     counts = torch.stack([count(*part) for part in zip(groups, targets, strict=True)]).sum(dim=0)
     counts = _over_processes(counts, accelerator)
     shares = config.accumulate * accelerator.num_processes

@@ -50,6 +50,8 @@ class Setup:
         Of the model, with the prompt and background words of an annotated folder in their place.
     synonyms : mapping
         From class name to the words for its prompt, where such a folder has others.
+    unseen : tuple of int
+        Label ids of the classes of such a folder that nobody drew and `base` does not know.
     """
 
     data: TrainData
@@ -58,6 +60,7 @@ class Setup:
     builder: ViewBuilder
     settings: WeclipConfig
     synonyms: Mapping[str, str]
+    unseen: tuple[int, ...] = ()
 
     def model(self, config: TrainConfig) -> WeclipModel:
         """Return the model with its decoder as it is now."""
@@ -130,7 +133,16 @@ def _annotated(config: TrainConfig, base: WeclipModel, classes: tuple[str, ...] 
     data = TrainData(known, AnnotatedImages(plan, known), held_out, plan.notes, drawn)
     own = _folder_config(base.config, plan)
     builder = _builder(base, own, decoder, plan.synonyms)
-    return Setup(data, base, decoder, builder, own, plan.synonyms)
+    unseen = _unseen(plan, base, known)
+    return Setup(data, base, decoder, builder, own, plan.synonyms, unseen)
+
+
+def _unseen(plan: FolderPlan, base: WeclipModel, classes: tuple[str, ...]) -> tuple[int, ...]:
+    """Give the label ids of classes that can be known from tags alone."""
+    seen = {name.casefold() for image in (*plan.accepted, *plan.edited) for name in image.drawn}
+    if base.decoder is not None:
+        seen |= {name.casefold() for name in base.decoder.config.classes}
+    return tuple(i for i, name in enumerate(classes, start=1) if name.casefold() not in seen)
 
 
 def _folder_config(config: WeclipConfig, plan: FolderPlan) -> WeclipConfig:

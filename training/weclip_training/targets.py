@@ -35,7 +35,7 @@ def final_label(pseudo: Tensor, target: Tensor) -> Tensor:
     return torch.where(target == UNKNOWN, pseudo.to(torch.int16), target).to(torch.uint8)
 
 
-def agreed(pseudo: Tensor, logits: Tensor, ids: Tensor) -> Tensor:
+def agreed(pseudo: Tensor, logits: Tensor, ids: Tensor, unseen: tuple[int, ...] = ()) -> Tensor:
     """Ignore what the decoder, which may only choose among an image's tags, sees otherwise.
 
     A decoder that was trained on masks knows edges better than any CAM; a CAM knows what is new
@@ -49,6 +49,8 @@ def agreed(pseudo: Tensor, logits: Tensor, ids: Tensor) -> Tensor:
         (C + 1, h, w), of the decoder.
     ids : Tensor
         (K,) int64, label ids of the tags.
+    unseen : tuple of int
+        Label ids that need no agreement.
 
     Returns
     -------
@@ -57,7 +59,10 @@ def agreed(pseudo: Tensor, logits: Tensor, ids: Tensor) -> Tensor:
     """
     possible = torch.cat([ids.new_zeros(1), ids])
     enlarged = resize(logits[possible][None], (pseudo.shape[0], pseudo.shape[1]))[0]
-    return torch.where(label_ids(enlarged, ids) == pseudo, pseudo, torch.full_like(pseudo, IGNORE))
+    kept = label_ids(enlarged, ids) == pseudo
+    for label_id in unseen:
+        kept |= pseudo == label_id
+    return torch.where(kept, pseudo, torch.full_like(pseudo, IGNORE))
 
 
 def affinity_target(label: Tensor, prediction: Tensor | None, kind: AffinityTarget) -> Tensor:
