@@ -13,6 +13,7 @@ from weclip_training.config import DataConfig, FitConfig, TrainConfig
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.places import HELD_OUT_SEED, TRAIN_SEED, draw
 from weclip_training.reproduce.report import Row
+from weclip_training.reproduce.source import CHECKPOINT_EVERY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def configs(study: Study, seed: int) -> dict[str, TrainConfig]:
                 seed=seed,
                 ignore_margin=0.1,
             ),
-            checkpoint_every=100,
+            checkpoint_every=CHECKPOINT_EVERY,
         )
         for name, corrected in KINDS.items()
     }

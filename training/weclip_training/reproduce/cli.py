@@ -87,6 +87,7 @@ def _run(args: argparse.Namespace) -> int:
 
     study, items = open_study(args), chosen_items(args)
     study.out.mkdir(parents=True, exist_ok=True)
+    say("measuring how long it will take")
     outlook = Outlook(study, items)
     say(str(outlook))
     study.runs.watchers.append(partial(_tell, outlook))

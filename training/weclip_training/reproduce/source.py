@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Literal
 
 from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
 from weclip_napari.scenes import CLASSES as SCENE_CLASSES
-from weclip_training.config import ViewConfig
+from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
 
 if TYPE_CHECKING:
     from weclip_napari.core.published import Benchmark
 
 Part = Literal["train", "val"]
+FIRST_LAYER = 1
+CHECKPOINT_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -127,3 +129,37 @@ SOURCES: dict[str, Source] = {
         ),
     )
 }
+
+
+def default_run(
+    source: Source, budget: Budget, folder: str, split: str | None, seed: int
+) -> TrainConfig:
+    """Return the weakly supervised run that the paper's ablations start from.
+
+    Parameters
+    ----------
+    source
+        Whose published settings.
+    budget
+        How many images and steps.
+    folder, split
+        What to train on.
+    seed
+        Of everything that is drawn by chance.
+    """
+    return TrainConfig(
+        run="",
+        data=DataConfig(folder, split, classes=source.classes, limit=budget.images),
+        benchmark=source.benchmark,
+        first_layer=FIRST_LAYER,
+        fit=FitConfig(
+            steps=budget.steps,
+            batch=budget.batch,
+            switch_step=round(source.switch * budget.steps),
+            seed=seed,
+        ),
+        views=source.views,
+        scales=source.scales,
+        flip=source.flip,
+        checkpoint_every=CHECKPOINT_EVERY,
+    )

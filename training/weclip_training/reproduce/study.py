@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.console import say
 from weclip_napari.evaluate import evaluate_dataset
-from weclip_training.config import DataConfig, FitConfig, TrainConfig
 from weclip_training.reproduce.kept import Kept, is_kept, keep
 from weclip_training.reproduce.places import Places
+from weclip_training.reproduce.source import default_run
 from weclip_training.reproduce.trained_runs import TrainedRuns
 from weclip_training.setup import load_base
 
@@ -20,13 +20,12 @@ if TYPE_CHECKING:
 
     from weclip_napari.core.model import WeclipModel
     from weclip_napari.session.dataset import Dataset
+    from weclip_training.config import TrainConfig
     from weclip_training.reproduce.source import Budget, Part, Source
 
 STAGE = "decoder_untagged"
 """What the paper's figures on val are compared with: no tags are known at test time."""
-FIRST_LAYER = 1
 SCORES = "scores"
-CHECKPOINT_EVERY = 100
 
 
 @dataclass(frozen=True)
@@ -68,27 +67,9 @@ class Study:
 
         Its folder is left open; `trained` chooses it.
         """
-        source, budget = self.source, self.budget
         folder, split = self.places.find("train", seed)
-        return TrainConfig(
-            run="",
-            data=DataConfig(str(folder), split, classes=source.classes, limit=budget.images),
-            model=self.model,
-            weights=self.weights,
-            device=self.device,
-            benchmark=source.benchmark,
-            first_layer=FIRST_LAYER,
-            fit=FitConfig(
-                steps=budget.steps,
-                batch=budget.batch,
-                switch_step=round(source.switch * budget.steps),
-                seed=seed,
-            ),
-            views=source.views,
-            scales=source.scales,
-            flip=source.flip,
-            checkpoint_every=CHECKPOINT_EVERY,
-        )
+        run = default_run(self.source, self.budget, str(folder), split, seed)
+        return replace(run, model=self.model, weights=self.weights, device=self.device)
 
     @cached_property
     def places(self) -> Places:
