@@ -63,7 +63,7 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")
     parser.add_argument("--device", metavar="NAME", help="default: a GPU if any")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=at_least(1), help="of the optimiser (default: 200)")
+    length.add_argument("--steps", type=at_least(1), help="of the optimiser (default: 150)")
     length.add_argument(
         "--minutes",
         type=positive,

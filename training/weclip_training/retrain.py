@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from weclip_training.config import Selection
     from weclip_training.engine import TrainStep
 
-STEPS, BATCH = 200, 8
+STEPS, BATCH = 150, 8
 RATE = 1e-3
 ROUNDS = 4
 """How often a retraining is scored on held-out images."""
@@ -78,17 +78,23 @@ def retrain_config(
         weights=weights,
         device=device,
         supervision="mixed",
-        fit=FitConfig(
-            steps=steps,
-            batch=BATCH,
-            rate=RATE,
-            warmup=min(50, steps // 4),
-            seed=seed,
-            ignore_margin=0.1,
-        ),
+        fit=retrain_fit(steps, seed),
         views=ViewConfig(),
         checkpoint_every=min(between, MOST_BETWEEN),
         evaluate_every=between,
+    )
+
+
+def retrain_fit(steps: int, seed: int, batch: int = BATCH) -> FitConfig:
+    """Choose how a retraining is optimised: gently, and with pseudo labels that are agreed on."""
+    return FitConfig(
+        steps=steps,
+        batch=batch,
+        rate=RATE,
+        warmup=min(50, steps // 4),
+        seed=seed,
+        ignore_margin=0.1,
+        agreement=True,
     )
 
 

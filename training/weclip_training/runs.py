@@ -82,6 +82,7 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
         accelerator=accelerator,
         optimizer=optimizer,
         start=0 if last is None else last.step,
+        unseen=setup.unseen,
     )
     notes = setup.data.notes
     for event in fitted:
