@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics.classification import MulticlassConfusionMatrix
-from weclip_training.reproduce import scoring_items, validation
+from weclip_training.reproduce import scoring_items
 from weclip_training.reproduce.backgrounds import BACKGROUNDS, NONE_NOTE
 from weclip_training.reproduce.labels import LABELS
 from weclip_training.reproduce.scoring_items import TABLE1, TABLE5, score_base
@@ -140,14 +140,17 @@ def test_val_shows_the_decoder_beside_its_pseudo_labels(study):
     rows = rows_of(VAL, study)
     assert rows["reruns by others, without CRF"].paper == "73.3-73.5"
     val, model = study.dataset("val", 1), study.trained(study.config(1))
-    for variant, name in validation.LABELS.items():
+    for variant, name in (("mean", "attention's"), ("filter", "learned")):
         affinity = replace(model.config.affinity, variant=variant)
         seen = replace(model, config=replace(model.config, affinity=affinity))
         report = evaluate_dataset(seen, val, stages=("pseudo_label",))
-        assert rows[name].values == (report.miou["pseudo_label"],)
-    tagged = rows["the same, held to the image's tags"].values[0]
-    above = tagged - rows["pseudo labels, of the learned affinity"].values[0]
-    assert f"{above:+.1f}" in rows["pseudo labels, of the learned affinity"].remark
+        assert rows[f"pseudo labels, of the {name} affinity"].values == (
+            report.miou["pseudo_label"],
+        )
+    tagged = rows["two scales, mirror images, held to the image's tags"].values[0]
+    learned = rows["pseudo labels, of the learned affinity"]
+    where = "above" if tagged >= learned.values[0] else "below"
+    assert f"{abs(tagged - learned.values[0]):.1f} {where}" in learned.remark
     report = evaluate_dataset(model, val, stages=("decoder", "decoder_untagged"))
     assert tagged == report.miou["decoder"]
     with (study.out / "val_classes.csv").open() as file:
@@ -179,6 +182,17 @@ def test_labels_can_train_another_segmenter(study, tmp_path):
     expected = 100 * iou[matrix.sum(1) > 0].mean()
     assert row.values == (pytest.approx(float(expected), abs=0.01),)
     assert row.remark.startswith(f"{len(train.examples)} labels")
+
+
+def test_scenes_of_every_seed_are_labelled(make_study):
+    study = make_study("scenes")
+    (row,) = LABELS.rows(study)
+    assert len(row.values) == 2
+    assert row.remark.startswith("3, 3 labels")
+    for seed in study.seeds:
+        masks = study.out / f"labels-{seed}" / "SegmentationClass"
+        names = [one.mask.name for one in study.dataset("train", seed).examples]
+        assert sorted(path.name for path in masks.iterdir()) == sorted(names)
 
 
 def test_labels_that_are_there_are_not_made_again(study):

@@ -24,7 +24,6 @@ from weclip_training.reproduce.study import class_key
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from weclip_napari.core.config import Variant
     from weclip_training.config import TrainConfig
     from weclip_training.reproduce.kept import Kept
     from weclip_training.reproduce.study import Study
@@ -68,10 +67,6 @@ USES = (
     Use("two scales, mirror images, dense CRF", "76.4", "47.1", crf=True),
 )
 BEST = USES[2]
-LABELS: dict[Variant, str] = {
-    "mean": "pseudo labels, of the attention's affinity",
-    "filter": "pseudo labels, of the learned affinity",
-}
 
 
 def _val(study: Study) -> Iterator[Row]:
@@ -83,13 +78,11 @@ def _val(study: Study) -> Iterator[Row]:
         yield Row("reruns by others, without CRF", "73.3-73.5", remark=PRINTED)
     best = [_decoder_scores(study, config, BEST) for config in runs]
     tagged = tuple(one.values[TAGGED] for one in best)
-    yield Row("the same, held to the image's tags", "", tagged, sum(one.seconds for one in best))
-    for variant, setting in LABELS.items():
-        kept = [_label_scores(study, config, variant) for config in runs]
-        labels = tuple(one.values[PSEUDO_LABEL] for one in kept)
-        above = mean(tagged) - mean(labels)
-        remark = f"the decoder held to the same tags is {above:+.1f} of them"
-        yield Row(setting, "", labels, sum(one.seconds for one in kept), remark)
+    held = f"{BEST.setting}, held to the image's tags"
+    yield Row(held, "", tagged, sum(one.seconds for one in best))
+    yield _label_row("pseudo labels, of the attention's affinity", [_first_labels(study)], tagged)
+    kept = [_last_labels(study, config) for config in runs]
+    yield _label_row("pseudo labels, of the learned affinity", kept, tagged)
     write_classes(study, best)
 
 
@@ -110,18 +103,33 @@ def _decoder_scores(study: Study, config: TrainConfig, use: Use) -> Kept:
     )
 
 
-def _label_scores(study: Study, config: TrainConfig, variant: Variant) -> Kept:
-    """Score what such a decoder is trained on, made for the images that it is scored on."""
+def _first_labels(study: Study) -> Kept:
+    """Score the labels that training begins with, made for the images that it is scored on."""
+    images = study.dataset("val", study.seeds[0])
+    key = {"untrained": PSEUDO_LABEL, "part": "val"}
+    return study.scored(key, lambda: study.evaluated(study.base(), images, (PSEUDO_LABEL,)))
+
+
+def _last_labels(study: Study, config: TrainConfig) -> Kept:
+    """Score the labels that training ends with, made for the images that it is scored on."""
     images = study.dataset("val", config.fit.seed)
 
     def score() -> dict[str, float]:
         model = study.trained(config)
-        affinity = replace(model.config.affinity, variant=variant)
+        affinity = replace(model.config.affinity, variant="filter")
         seen = replace(model, config=replace(model.config, affinity=affinity))
         return study.evaluated(seen, images, (PSEUDO_LABEL,))
 
     run = study.run_folder(config).name
-    return study.scored({"run": run, "part": "val", "labels": variant}, score)
+    return study.scored({"run": run, "part": "val", "labels": "filter"}, score)
+
+
+def _label_row(setting: str, kept: Sequence[Kept], tagged: Sequence[float]) -> Row:
+    labels = tuple(one.values[PSEUDO_LABEL] for one in kept)
+    above = mean(tagged) - mean(labels)
+    where = "above" if above >= 0 else "below"
+    remark = f"the decoder, held to the same tags, is {abs(above):.1f} {where} them"
+    return Row(setting, "", labels, sum(one.seconds for one in kept), remark)
 
 
 def write_classes(study: Study, kept: Sequence[Kept]) -> None:
