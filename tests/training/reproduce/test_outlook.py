@@ -54,7 +54,6 @@ def test_scorings_of_an_item_count_until_it_is_finished(study, measured):
     assert outlook.seconds == pytest.approx(2 * 5 * 10)
     outlook.finished("scored")
     assert outlook.seconds == 0
-    study.finish("scored")
     assert Outlook(study, [item]).seconds == 0
     more = replace(study, seeds=(1, 2, 3))
     assert Outlook(more, [item]).seconds == pytest.approx(3 * 5 * 10)

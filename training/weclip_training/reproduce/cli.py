@@ -93,7 +93,6 @@ def _run(args: argparse.Namespace) -> int:
     study.runs.watchers.append(partial(_tell, outlook))
     for item in items:
         write_item(study, item, list(item.rows(study)), command_of(args, item))
-        study.finish(item.name)
         outlook.finished(item.name)
         say(f"'{study.out / item.name}.md' is written")
     if args.item == ALL:

@@ -36,6 +36,7 @@ class Outlook:
     """
 
     def __init__(self, study: Study, items: Sequence[Item]) -> None:
+        self._study = study
         needed = {study.run_folder(run): run for item in items for run in item.runs(study)}
         waiting = {place: run for place, run in needed.items() if not study.runs.is_done(run)}
         self._scoring = _scoring_seconds(study)
@@ -43,7 +44,7 @@ class Outlook:
         self._items = {
             item.name: item.scorings * len(study.seeds)
             for item in items
-            if not study.is_finished(item.name)
+            if not study.is_scored(_mark(study, item.name))
         }
         self._guessed, self._taken = 0.0, 0.0
 
@@ -66,8 +67,14 @@ class Outlook:
         self._taken += seconds
 
     def finished(self, item: str) -> None:
-        """Take note that an item is done."""
+        """Take note, for good, that all work of an item is done."""
         self._items.pop(item, None)
+        self._study.scored(_mark(self._study, item), dict)
+
+
+def _mark(study: Study, item: str) -> dict[str, object]:
+    steps, batch = study.budget.steps, study.budget.batch
+    return {"finished": item, "seeds": list(study.seeds), "steps": steps, "batch": batch}
 
 
 def _training_seconds(runs: dict[Path, TrainConfig]) -> dict[Path, float]:

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 STAGE = "decoder_untagged"
 """What the paper's figures on val are compared with: no tags are known at test time."""
-SCORES = "scores"
 
 
 @dataclass(frozen=True)
@@ -156,19 +155,11 @@ class Study:
         UserError
             If a kept file cannot be read.
         """
-        return keep(self.out / SCORES, self.context() | dict(key), score)
+        return keep(self.out / "scores", self.context() | dict(key), score)
 
-    def finish(self, item: str) -> None:
-        """Take note that all work of an item is done."""
-        self.scored(self._of_item(item), dict)
-
-    def is_finished(self, item: str) -> bool:
-        """Whether all work of an item was done, of these seeds and steps."""
-        return is_kept(self.out / SCORES, self.context() | self._of_item(item))
-
-    def _of_item(self, item: str) -> dict[str, object]:
-        steps, batch = self.budget.steps, self.budget.batch
-        return {"finished": item, "seeds": list(self.seeds), "steps": steps, "batch": batch}
+    def is_scored(self, key: Mapping[str, object]) -> bool:
+        """Whether numbers were worked out before; see `scored`."""
+        return is_kept(self.out / "scores", self.context() | dict(key))
 
     def miou(
         self,
