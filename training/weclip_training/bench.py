@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from weclip_napari.core.device import pick_device
 from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.scenes import write_scenes
-from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
+from weclip_training.config import RETRAIN_STEPS, DataConfig, FitConfig, TrainConfig, ViewConfig
 from weclip_training.reproduce.adaptation import annotate
-from weclip_training.retrain import STEPS, retrain, retrain_config
+from weclip_training.retrain import retrain, retrain_config
 from weclip_training.runs import train
 
 if TYPE_CHECKING:
@@ -71,6 +71,6 @@ def _retrain_seconds(folder: Path) -> float:
     """Time a retraining as the button does it, loading and comparison included."""
     photos = annotate(folder / "train", folder / "photos")
     began = time.monotonic()
-    for _ in retrain(retrain_config(photos, folder / "retrained", steps=STEPS)):
+    for _ in retrain(retrain_config(photos, folder / "retrained", steps=RETRAIN_STEPS)):
         pass
     return time.monotonic() - began

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 from weclip_napari.console import at_least, exit_code, positive, say
 from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
 from weclip_napari.errors import UserError
-from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
+from weclip_training.config import (
+    RETRAIN_STEPS,
+    DataConfig,
+    FitConfig,
+    TrainConfig,
+    ViewConfig,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -63,7 +69,9 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")
     parser.add_argument("--device", metavar="NAME", help="default: a GPU if any")
     length = parser.add_mutually_exclusive_group()
-    length.add_argument("--steps", type=at_least(1), help="of the optimiser (default: 150)")
+    length.add_argument(
+        "--steps", type=at_least(1), help=f"of the optimiser (default: {RETRAIN_STEPS})"
+    )
     length.add_argument(
         "--minutes",
         type=positive,
@@ -75,7 +83,7 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
-    from weclip_training.retrain import STEPS, new_run, retrain_config
+    from weclip_training.retrain import new_run, retrain_config
 
     configured = partial(
         retrain_config,
@@ -88,8 +96,8 @@ def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
         seed=args.seed,
     )
     if args.minutes is None:
-        return configured(steps=args.steps or STEPS)
-    return configured(steps=_measured_steps(configured(steps=STEPS), args.minutes))
+        return configured(steps=args.steps or RETRAIN_STEPS)
+    return configured(steps=_measured_steps(configured(steps=RETRAIN_STEPS), args.minutes))
 
 
 def _measured_steps(config: TrainConfig, minutes: float) -> int:

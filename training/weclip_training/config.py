@@ -14,6 +14,9 @@ Selection = Literal["reviewed", "all"]
 AffinityTarget = Literal["label", "prediction", "both"]
 Precision = Literal["no", "fp16", "bf16"]
 
+RETRAIN_STEPS = 150
+"""Of a retraining from the annotator, where nothing else is asked for."""
+
 
 def _require(allowed: bool, message: str) -> None:
     if not allowed:

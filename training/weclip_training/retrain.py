@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from weclip_training.config import Selection
     from weclip_training.engine import TrainStep
 
-STEPS, BATCH = 150, 8
+BATCH = 8
 RATE = 1e-3
 ROUNDS = 4
 """How often a retraining is scored on held-out images."""

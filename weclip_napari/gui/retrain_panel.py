@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QDoubleSpinBox, QLabel, QProgressBar, QVBoxLayout, QWidget
+from weclip_training.config import RETRAIN_STEPS
 
 from weclip_napari.errors import UserError
 from weclip_napari.gui.buttons import button, drop_down, row_of
@@ -37,7 +38,7 @@ SETTLE_MS = 400
 RECENT = 20
 """Steps whose time tells how long the rest takes."""
 STEPS, MINUTES = "steps", "minutes"
-_BUDGETS = {STEPS: (1, 100_000, 200), MINUTES: (0.5, 1440, 5)}
+_BUDGETS = {STEPS: (1, 100_000, RETRAIN_STEPS), MINUTES: (0.5, 1440, 5)}
 _SELECTIONS = {"all": "Reviewed + tags", "reviewed": "Reviewed only"}
 _SMALL = "font-size: 9pt; color: rgb(150, 156, 166)"
 _MOST_NOTES = 3
