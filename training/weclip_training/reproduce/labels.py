@@ -18,6 +18,7 @@ from weclip_napari.session.voc_tree import LISTS, MASK_FOLDERS
 from weclip_napari.stages import StageMaps
 from weclip_napari.tally import Tally
 from weclip_training.reproduce.item import Item
+from weclip_training.reproduce.progress import counted
 from weclip_training.reproduce.report import Row
 from weclip_training.reproduce.scoring_items import TAGGED, default_runs
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from weclip_training.reproduce.study import Study
 
 ORIGIN = "labels.json"
-NOTED_EVERY = 500
 _MIOU, _COUNT = "miou", "written"
 
 
@@ -58,7 +58,8 @@ class LabelFolder:
         self.path = study.out / f"labels-{config.fit.seed}"
         self._study, self._config = study, config
         self._images: Dataset = study.dataset("train", config.fit.seed)
-        self._claim({"run": study.run_folder(config).name, "folder": str(self._images.folder)})
+        self._examples = tuple(self._images.examples)  # each may open a file to know its tags
+        self._claim({"run": study.run_folder(config).name})
 
     def write(self) -> None:
         """Write the labels that are not there yet, then the lists.
@@ -68,20 +69,18 @@ class LabelFolder:
         UserError
             If the run cannot be trained, or not one image be labelled.
         """
-        missing = [one for one in self._images.examples if not self._label(one).exists()]
+        missing = [one for one in self._examples if not self._label(one).exists()]
         if missing:
             model = self._study.trained(self._config)
             maps = StageMaps(model, self._images.classes, (TAGGED,))
-            for number, example in enumerate(missing, start=1):
+            for example in counted(missing, "labelling"):
                 self._write_one(maps, example)
-                if number % NOTED_EVERY == 0:
-                    self._study.note(f"{number} of {len(missing)} labels are written")
         self._list()
 
     def score(self) -> dict[str, float]:
         """Count the labels and compare them with the truth; mIoU in percent."""
         tally = Tally(self._images.classes, (TAGGED,))
-        for example in self._written():
+        for example in counted(self._written(), "scoring"):
             labels, truth = read_mask(self._label(example)), read_mask(example.mask)
             tally.add(truth, {TAGGED: labels}, example.tags)
         miou = tally.report(0.0, ()).miou[TAGGED]
@@ -119,7 +118,7 @@ class LabelFolder:
         return self.path.joinpath(MASK_FOLDERS[-1], *inside)
 
     def _written(self) -> list[Example]:
-        return [one for one in self._images.examples if self._label(one).exists()]
+        return [one for one in self._examples if self._label(one).exists()]
 
     def _write_one(self, maps: StageMaps, example: Example) -> None:
         try:
