@@ -3,11 +3,16 @@
 import csv
 from pathlib import Path
 
-from weclip_training.reproduce.adaptation import KINDS, configs
+import pytest
+from weclip_training.checkpoints import last_checkpoint
+from weclip_training.reproduce.adaptation import KINDS, STAGES, configs
 from weclip_training.reproduce.cli import main
 from weclip_training.reproduce.source import Budget
 
+from weclip_napari.core.checkpoint import load_model
+from weclip_napari.evaluate import evaluate_dataset
 from weclip_napari.session.annotation import AnnotationStore
+from weclip_napari.session.dataset import read_dataset
 from weclip_napari.session.states import State
 
 SIZE = ["--images", "25", "--held-out", "2", "--steps", "1", "--batch", "2", "--seeds", "1"]
@@ -20,8 +25,16 @@ def test_corrections_tags_both_and_all_masks(tmp_path, tiny):
     with (out / "adaptation.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["setting"] for row in rows] == [
-        f"{name}, scored {known}" for name in KINDS for known in ("with tags", "without tags")
+        f"{name}, {meaning}" for name in KINDS for meaning in STAGES.values()
     ]
+    (seen,) = (out / "data").glob("shifted-held-out-*")
+    for run in (out / "runs").iterdir():
+        checkpoint = last_checkpoint(run)
+        model = load_model(str(checkpoint.path), "cpu")
+        report = evaluate_dataset(model, read_dataset(seen), stages=("decoder",))
+        assert report.miou["decoder"] == pytest.approx(checkpoint.metrics["decoder"])
+        means = [float(row["ours_mean"]) for row in rows if row["setting"].endswith("with tags")]
+        assert round(checkpoint.metrics["decoder"], 2) in means
     assert all(float(row["ours_mean"]) >= 0 and row["paper"] == "" for row in rows)
 
 

@@ -9,11 +9,12 @@ from weclip_napari.session.annotation import Annotation, AnnotationStore
 from weclip_napari.session.dataset import read_dataset
 from weclip_napari.session.masks import read_mask
 from weclip_napari.session.states import State
-from weclip_training.config import DataConfig, FitConfig, TrainConfig
+from weclip_training.config import DataConfig, TrainConfig
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.places import HELD_OUT_SEED, TRAIN_SEED, draw
 from weclip_training.reproduce.report import Row
 from weclip_training.reproduce.source import CHECKPOINT_EVERY
+from weclip_training.retrain import retrain_fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +30,19 @@ KINDS: dict[str, int | None] = {
     "all masks": None,
 }
 """From setting to how many images are corrected; None is all of them."""
-STAGES = {"decoder": "with tags", "decoder_untagged": "without tags"}
+STAGES = {
+    "pseudo_label": "pseudo label",
+    "decoder": "decoder with tags",
+    "decoder_untagged": "decoder without tags",
+}
+"""What a run is scored by at its end, on the held-out scenes that its settings name."""
 
 
 def configs(study: Study, seed: int) -> dict[str, TrainConfig]:
     """Go on with the model from corrected images, tags, both, or all masks; see `KINDS`.
 
-    Every setting starts from the model's own decoder.
+    Every setting starts from the model's own decoder and is optimised as a retraining in the
+    annotator is.
     """
     shifted = study.out / "data" / f"shifted-{seed}"
     truth = draw(shifted, study.budget.images, TRAIN_SEED + seed, SHIFTED)
@@ -51,13 +58,7 @@ def configs(study: Study, seed: int) -> dict[str, TrainConfig]:
             weights=study.weights,
             device=study.device,
             supervision="mixed",
-            fit=FitConfig(
-                steps=study.budget.steps,
-                batch=study.budget.batch,
-                rate=1e-3,
-                seed=seed,
-                ignore_margin=0.1,
-            ),
+            fit=retrain_fit(study.budget.steps, seed, study.budget.batch),
             checkpoint_every=CHECKPOINT_EVERY,
         )
         for name, corrected in KINDS.items()
@@ -108,14 +109,13 @@ def annotate(truth: Path, folder: Path, corrected: int | None = None) -> Path:
 
 def _rows(study: Study) -> Iterator[Row]:
     by_seed = [configs(study, seed) for seed in study.seeds]
-    held_out = read_dataset(_held_out(study))
     for name in KINDS:
         runs = [settings[name] for settings in by_seed]
-        kept = [study.scores(run, held_out, tuple(STAGES), part="shifted") for run in runs]
-        seconds = sum(each.seconds for each in kept)
-        for stage, known in STAGES.items():
-            values = tuple(each.values[stage] for each in kept)
-            yield Row(f"{name}, scored {known}", "", values, seconds)
+        scores = [study.runs.metrics(run) for run in runs]
+        seconds = sum(study.runs.seconds(run) for run in runs)
+        for stage, meaning in STAGES.items():
+            values = tuple(each[stage] for each in scores)
+            yield Row(f"{name}, {meaning}", "", values, seconds)
 
 
 def _runs(study: Study) -> list[TrainConfig]:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from weclip_napari.console import say
 from weclip_napari.core.storage import DECODER, load_decoder, read_manifest
 from weclip_napari.session.atomic import write_text_atomically
-from weclip_training.checkpoints import last_checkpoint
+from weclip_training.checkpoints import last_checkpoint, read_checkpoint
 from weclip_training.recording import record
 from weclip_training.reproduce.kept import digest
 from weclip_training.runs import train
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from weclip_napari.core.model import WeclipModel
@@ -82,6 +82,10 @@ class TrainedRuns:
         decoder = load_decoder(checkpoint / DECODER, self.base.backbone)
         manifest = read_manifest(checkpoint)
         return replace(self.base, decoder=decoder, config=manifest.config, card=manifest.card)
+
+    def metrics(self, config: TrainConfig) -> Mapping[str, float]:
+        """Return the mIoU in percent by stage of a run that names held-out images; see `finish`."""
+        return read_checkpoint(self.finish(config)).metrics
 
     def seconds(self, config: TrainConfig) -> float:
         """Return how long a run was trained, all its parts together."""
