@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from weclip_napari.console import say
 from weclip_napari.evaluate import evaluate_dataset
 from weclip_training.reproduce.kept import Kept, is_kept, keep
 from weclip_training.reproduce.places import Places
+from weclip_training.reproduce.progress import counted
 from weclip_training.reproduce.source import default_run
 from weclip_training.reproduce.trained_runs import TrainedRuns
 from weclip_training.setup import load_base
@@ -257,7 +258,8 @@ class Study:
         UserError
             If not one image can be scored.
         """
-        report = evaluate_dataset(model, images, stages=stages, crf=crf)
+        progress = partial(counted, label="scoring")
+        report = evaluate_dataset(model, images, progress, stages=stages, crf=crf)
         for problem in report.problems:
             self.note(f"note: {problem}")
         found = dict(report.miou)
