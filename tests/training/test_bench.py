@@ -11,7 +11,13 @@ from weclip_napari.cli import main
 @pytest.fixture(autouse=True)
 def small(tmp_path, monkeypatch):
     monkeypatch.setenv("WECLIP_NAPARI_HOME", str(tmp_path / "home"))
-    for name, value in {"SCENES": 4, "HELD_OUT": 2, "RUN_STEPS": 2, "BATCH": 2, "STEPS": 2}.items():
+    for name, value in {
+        "SCENES": 4,
+        "HELD_OUT": 2,
+        "RUN_STEPS": 2,
+        "BATCH": 2,
+        "RETRAIN_STEPS": 2,
+    }.items():
         monkeypatch.setattr(bench, name, value)
 
 
