@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from weclip_napari.errors import UserError
@@ -88,17 +89,22 @@ class LabelFolder:
         return {_COUNT: tally.n_images, **known}
 
     def kept_score(self) -> Kept:
-        """Write and score, unless that was done before; labels that were deleted are made anew."""
+        """Write and score, unless that was done before; labels that were deleted are made anew.
+
+        The seconds are those of the training as well.
+        """
 
         def work() -> dict[str, float]:
             self.write()
             return self.score()
 
-        run = self._study.run_folder(self._config).name
+        runs = self._study.runs
+        runs.finish(self._config)
+        run = runs.folder(self._config).name
         kept = self._study.scored({"run": run, "part": "train", "labels": "written"}, work)
         if len(self._written()) < kept.values[_COUNT]:
             self.write()
-        return kept
+        return replace(kept, seconds=kept.seconds + runs.seconds(self._config))
 
     def _claim(self, origin: dict[str, str]) -> None:
         """Make the folder this run's own."""
