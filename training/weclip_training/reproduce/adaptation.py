@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from weclip_training.reproduce.study import Study
 
-CORRECTED = 20
+SCENES, CORRECTED = 100, 20
+"""How many are known at all, and how many of them with a mask."""
 KINDS: dict[str, int | None] = {
     "corrected only": CORRECTED,
     "tags only": 0,
@@ -45,7 +46,7 @@ def configs(study: Study, seed: int) -> dict[str, TrainConfig]:
     annotator is.
     """
     shifted = study.out / "data" / f"shifted-{seed}"
-    truth = draw(shifted, study.budget.images, TRAIN_SEED + seed, SHIFTED)
+    truth = draw(shifted, min(SCENES, study.budget.images or SCENES), TRAIN_SEED + seed, SHIFTED)
     return {
         name: TrainConfig(
             run="",
