@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import textwrap
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from weclip_training.reproduce.item import Item
     from weclip_training.reproduce.outlook import Outlook
+    from weclip_training.reproduce.source import Budget
     from weclip_training.reproduce.study import Study
 
 ALL = "all"
@@ -31,20 +33,24 @@ def build_parser() -> argparse.ArgumentParser:
     from weclip_training.reproduce.items import ITEMS
     from weclip_training.reproduce.source import SOURCES
 
-    about = "\n".join(f"  {item.name:12} {item.about}" for item in ITEMS.values())
+    about = {name: item.about for name, item in ITEMS.items()} | {ALL: "All of them."}
     parser = argparse.ArgumentParser(
         prog="weclip-reproduce",
         description="Reproduce a table or figure of the paper's supplement. What was broken off "
         "goes on where it stood.",
-        epilog=f"items:\n{about}\n  {ALL:12} All of them.",
+        epilog="items:\n" + "\n".join(_paragraph(*entry) for entry in about.items()),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("item", metavar="ITEM", choices=(*ITEMS, ALL), help="see below")
-    parser.add_argument("--dataset", choices=tuple(SOURCES), default="scenes")
+    parser.add_argument(
+        "--dataset", choices=tuple(SOURCES), default="scenes", help="default: scenes, drawn anew"
+    )
     parser.add_argument("--root", type=Path, metavar="DIR", help="the tree of VOC or COCO")
-    parser.add_argument("--seeds", type=at_least(1), default=3, metavar="N")
+    parser.add_argument(
+        "--seeds", type=at_least(1), default=3, metavar="N", help="how many (default: 3)"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="for all files")
-    _add_budget(parser)
+    _add_budget(parser, SOURCES["scenes"].budget)
     parser.add_argument("--model", metavar="NAME", help="whose backbone")
     parser.add_argument("--weights", metavar="FILE", help="the backbone's weights")
     parser.add_argument("--device", metavar="NAME", help="default: a GPU if any")
@@ -57,9 +63,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_budget(parser: argparse.ArgumentParser) -> None:
+def _paragraph(name: str, about: str) -> str:
+    return textwrap.fill(about, 79, initial_indent=f"  {name:12} ", subsequent_indent=" " * 15)
+
+
+def _add_budget(parser: argparse.ArgumentParser, usual: Budget) -> None:
     budget = parser.add_argument_group(
-        "size", "By default 200 scenes and 100 held out; of VOC and COCO all, as published."
+        "size",
+        f"By default {usual.images} scenes and {usual.held_out} held out, {usual.steps} steps of "
+        f"{usual.batch} images; of VOC and COCO everything, as published.",
     )
     number = at_least(1)
     budget.add_argument("--images", type=number, metavar="N", help="to train on, at most")
