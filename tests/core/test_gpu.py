@@ -8,11 +8,12 @@ from tests.core.golden import golden_backbone, golden_model, load_golden
 from weclip_napari.bench import bench_propose, vit_b16
 from weclip_napari.core.cam import GradCam
 from weclip_napari.core.checkpoint import random_model
-from weclip_napari.core.classes import VOC_CLASSES
+from weclip_napari.core.classes import VOC_BACKGROUND, VOC_CLASSES
 from weclip_napari.core.config import WeclipConfig
 from weclip_napari.core.last_block import LastBlock
 from weclip_napari.core.par import PixelAdaptiveRefinement
 from weclip_napari.core.predictor import Predictor, Proposal
+from weclip_napari.stages import CLIP_ES, STAGES, StageMaps
 
 pytestmark = [
     pytest.mark.gpu,
@@ -55,6 +56,21 @@ def test_predictor() -> None:
     assert_close(torch.from_numpy(proposal.decoder_logits), golden["msc_logits"], 1e-2)
     label = np.array([0, *ids])[proposal.pseudo_label]
     assert np.mean(label != golden.image("msc_cam_label")) < 0.05
+
+
+def test_every_stage_of_an_evaluation() -> None:
+    image = np.random.default_rng(0).integers(0, 256, (60, 80, 3)).astype(np.uint8)
+    wanted = (*STAGES, CLIP_ES[0])
+    for words in (VOC_BACKGROUND, ()):
+        config = WeclipConfig(input_long_side=64, par_long_side=64, background_words=words)
+        model = random_model(classes=("cat", "dog"), config=config, device="cuda")
+        stages = StageMaps(model, ("cat", "dog"), wanted)
+        encoded = stages.encode(image)
+        maps = stages.maps(encoded, image, ("dog",))
+        assert {name: labels.shape for name, labels in maps.items()} == dict.fromkeys(
+            wanted, (60, 80)
+        )
+        assert set(stages.tag_scores(encoded)) == {"cat", "dog"}
 
 
 def propose(device: str) -> Proposal:
