@@ -16,6 +16,7 @@ TRAINING = ROOT / "training" / "weclip_training"
 
 GUI_LIBRARIES = {"qtpy", "PyQt5", "PyQt6", "PySide6", "superqt", "napari", "magicgui", "vispy"}
 DEEP_LEARNING = {"torch", "torchvision", "open_clip", "timm"}
+TRAINING_COMMANDS = ("weclip_training.cli", "weclip_training.reproduce.cli")
 OURS_ABOVE = {"weclip_training", "weclip_napari.cli", "weclip_napari.gui"}
 
 AREAS = {
@@ -100,7 +101,8 @@ def modules_without_torch() -> list[str]:
         for path in (PACKAGE / area).rglob("*.py")
     ]
     names = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in paths}
-    return sorted({"weclip_napari", *(name.removesuffix(".__init__") for name in names)})
+    ours = {"weclip_napari", *(name.removesuffix(".__init__") for name in names)}
+    return sorted(ours | set(TRAINING_COMMANDS))
 
 
 def test_menus_and_help_load_no_torch() -> None:
@@ -108,8 +110,8 @@ def test_menus_and_help_load_no_torch() -> None:
     script = (
         "import importlib, sys\n"
         f"for name in {modules_without_torch()!r}: importlib.import_module(name)\n"
-        "from weclip_napari.cli import build_parser\n"
-        "build_parser().format_help()\n"
+        f"for name in {('weclip_napari.cli', *TRAINING_COMMANDS)!r}:\n"
+        "    sys.modules[name].build_parser().format_help()\n"
         "from npe2 import PluginManifest\n"
         "PluginManifest.from_distribution('weclip-napari')\n"
         f"print(sorted({DEEP_LEARNING!r} & set(sys.modules)))\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import rankdata
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -81,6 +80,8 @@ def tag_auc(scores: ArrayLike, present: ArrayLike) -> NDArray[np.float64]:
         (tags,): the chance that an image with the tag scores higher than one without, ties
         counting half; NaN for a tag that all images have or none.
     """
+    from scipy.stats import rankdata  # late: it takes a second, for which no menu must wait
+
     truth = np.asarray(present, dtype=bool)
     ranks = rankdata(np.asarray(scores, dtype=np.float64), axis=0)
     positives = truth.sum(axis=0)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 from PIL import Image
-from weclip_training.reproduce import panel as module
 from weclip_training.reproduce.panel import FIGURE1, SIDE, Shown, mean_ious, panel
 
+from weclip_napari import stages
+from weclip_napari.core import postprocess
 from weclip_napari.core.postprocess import has_crf
 from weclip_napari.errors import UserError
 from weclip_napari.pictures.contact_sheet import GAP, LINE
@@ -68,13 +69,13 @@ def test_a_run_is_trained_once_and_shown(voc_study, monkeypatch):
         assert picture.width == GAP + 4 * (90 + GAP)
         assert picture.height > 6 * 50
     made = path.stat().st_mtime_ns
-    monkeypatch.setattr(module, "StageMaps", None)
+    monkeypatch.setattr(stages, "StageMaps", None)
     assert list(FIGURE1.rows(voc_study)) == rows
     assert path.stat().st_mtime_ns == made
 
 
 def test_without_a_crf_the_row_says_so(voc_study, monkeypatch):
-    monkeypatch.setattr(module, "has_crf", lambda: False)
+    monkeypatch.setattr(postprocess, "has_crf", lambda: False)
     row = next(FIGURE1.rows(voc_study))
     assert row.setting == "CLIP-ES without CRF, on the 6 images shown"
     assert "pip install weclip-napari[crf]" in row.remark

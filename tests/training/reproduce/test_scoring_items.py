@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 import torch
 from torchmetrics.classification import MulticlassConfusionMatrix
-from weclip_training.reproduce import scoring_items
 from weclip_training.reproduce.backgrounds import BACKGROUNDS, NONE_NOTE
 from weclip_training.reproduce.labels import LABELS
 from weclip_training.reproduce.scoring_items import TABLE1, TABLE5, score_base
 from weclip_training.reproduce.validation import VAL
 
+from weclip_napari.core import postprocess
 from weclip_napari.core.classes import COCO_BACKGROUND, VOC_BACKGROUND, VOC_CLASSES
 from weclip_napari.core.postprocess import has_crf
 from weclip_napari.errors import UserError
@@ -67,7 +67,7 @@ def test_without_a_dense_crf_its_rows_say_so(study, monkeypatch):
     def missing():
         raise UserError("pip install weclip-napari[crf]")
 
-    monkeypatch.setattr(scoring_items, "require_crf", missing)
+    monkeypatch.setattr(postprocess, "require_crf", missing)
     row = rows_of(TABLE1, study)["CLIP-ES"]
     assert (row.values, row.remark) == ((), "pip install weclip-napari[crf]")
     row = rows_of(VAL, study)["two scales, mirror images, dense CRF"]

@@ -14,7 +14,6 @@ from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.places import HELD_OUT_SEED, TRAIN_SEED, draw
 from weclip_training.reproduce.report import Row
 from weclip_training.reproduce.source import CHECKPOINT_EVERY
-from weclip_training.retrain import retrain_fit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +44,8 @@ def configs(study: Study, seed: int) -> dict[str, TrainConfig]:
     Every setting starts from the model's own decoder and is optimised as a retraining in the
     annotator is.
     """
+    from weclip_training.retrain import retrain_fit
+
     shifted = study.out / "data" / f"shifted-{seed}"
     truth = draw(shifted, min(SCENES, study.budget.images or SCENES), TRAIN_SEED + seed, SHIFTED)
     return {

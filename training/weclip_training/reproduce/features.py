@@ -11,8 +11,6 @@ from weclip_napari.errors import UserError
 from weclip_napari.session.dataset import read_example
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.kept import digest
-from weclip_training.reproduce.other_backbone import other_backbone
-from weclip_training.reproduce.patch_features import ClipFeatures
 from weclip_training.reproduce.pictures import draw_once
 from weclip_training.reproduce.report import Row
 from weclip_training.reproduce.scatter import Plot, scatter_plots
@@ -92,6 +90,9 @@ def rows(study: Study) -> Iterator[Row]:
 
 
 def _sides(study: Study) -> tuple[_Side, _Side]:
+    from weclip_training.reproduce.other_backbone import other_backbone
+    from weclip_training.reproduce.patch_features import ClipFeatures
+
     base, other, weights = study.base(), study.other, study.other_weights
     own = _Side(
         f"CLIP ({base.name})", {"backbone": "own"}, lambda seed: ClipFeatures(base, base.config)

@@ -16,7 +16,6 @@ from weclip_napari.session.dataset import CLASSES
 from weclip_napari.session.images import read_image
 from weclip_napari.session.masks import read_mask, write_mask
 from weclip_napari.session.voc_tree import LISTS, MASK_FOLDERS
-from weclip_napari.stages import StageMaps
 from weclip_napari.tally import Tally
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.progress import counted
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from weclip_napari.session.dataset import Dataset, Example
+    from weclip_napari.stages import StageMaps
     from weclip_training.config import TrainConfig
     from weclip_training.reproduce.kept import Kept
     from weclip_training.reproduce.study import Study
@@ -70,6 +70,8 @@ class LabelFolder:
         UserError
             If the run cannot be trained, or not one image be labelled.
         """
+        from weclip_napari.stages import StageMaps
+
         missing = [one for one in self._examples if not self._label(one).exists()]
         if missing:
             model = self._study.trained(self._config)

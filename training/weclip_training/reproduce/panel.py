@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from weclip_napari.core.postprocess import has_crf
 from weclip_napari.errors import UserError
 from weclip_napari.pictures.contact_sheet import contact_sheet, legend
 from weclip_napari.pictures.overlays import mask_picture
 from weclip_napari.session.dataset import read_example
 from weclip_napari.session.masks import voc_palette
-from weclip_napari.stages import StageMaps
 from weclip_napari.tally import Tally
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.kept import digest
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from weclip_napari.session.dataset import Example
+    from weclip_napari.stages import StageMaps
     from weclip_training.config import TrainConfig
     from weclip_training.reproduce.study import Study
 
@@ -73,6 +72,8 @@ def rows(study: Study) -> Iterator[Row]:
     UserError
         If the run cannot be trained, or not one image be shown.
     """
+    from weclip_napari.core.postprocess import has_crf
+
     config = study.config(study.seeds[0])
     classes, crf = study.dataset("train", config.fit.seed).classes, has_crf()
     key = {"item": ITEM, "run": study.run_folder(config).name, "crf": crf}
@@ -152,6 +153,8 @@ def _scores(shown: Sequence[Shown], classes: tuple[str, ...]) -> dict[str, float
 
 
 def _shown(study: Study, config: TrainConfig, *, crf: bool) -> list[Shown]:
+    from weclip_napari.stages import StageMaps
+
     dataset = study.dataset("train", config.fit.seed)
     maps = StageMaps(study.trained(config), dataset.classes, (_clip_es(crf), OURS))
     count = len(dataset.examples)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weclip_napari.core.postprocess import require_crf
 from weclip_napari.errors import UserError
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.report import Row
@@ -48,6 +47,8 @@ def data_seeds(study: Study) -> tuple[int, ...]:
 
 def crf_problem() -> str:
     """Say why a dense CRF cannot be computed; empty if it can."""
+    from weclip_napari.core.postprocess import require_crf
+
     try:
         require_crf()
     except UserError as error:

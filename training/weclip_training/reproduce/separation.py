@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from weclip_napari.core.network_input import input_size
 from weclip_napari.errors import UserError
 from weclip_napari.session.masks import BACKGROUND
 
@@ -96,6 +95,8 @@ def pure_cells(
     ndarray of int, shape (h, w)
         Label ids; 0 where a patch shows the background, several classes or none.
     """
+    from weclip_napari.core.network_input import input_size
+
     side = backbone.patch
     size = input_size(truth.shape[0], truth.shape[1], backbone.long_side, side)
     seen = np.asarray(Image.fromarray(truth).resize(size[::-1], Image.Resampling.NEAREST))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.console import say
 from weclip_napari.evaluate import evaluate_dataset
+from weclip_training.reproduce.figures import figures_of
 from weclip_training.reproduce.kept import Kept, is_kept, keep
 from weclip_training.reproduce.places import Places
 from weclip_training.reproduce.progress import counted
@@ -219,8 +220,7 @@ class Study:
         Returns
         -------
         Kept
-            mIoU in percent under the name of a stage, the IoU of each class under that of
-            `class_key`, and the seconds that training and scoring took.
+            What :meth:`evaluated` gives, and the seconds that training and scoring took.
 
         Raises
         ------
@@ -250,8 +250,7 @@ class Study:
         Returns
         -------
         dict
-            mIoU in percent under the name of a stage, the IoU of each class under that of
-            `class_key`.
+            As :func:`~weclip_training.reproduce.figures.figures_of` gives them.
 
         Raises
         ------
@@ -262,16 +261,8 @@ class Study:
         report = evaluate_dataset(model, images, progress, stages=stages, crf=crf)
         for problem in report.problems:
             self.note(f"note: {problem}")
-        found = dict(report.miou)
-        for name, by_stage in report.per_class.items():
-            found |= {class_key(stage, name): by_stage[stage] for stage in stages}
-        return {name: value for name, value in found.items() if value is not None}
+        return figures_of(report, stages)
 
     def note(self, text: str) -> None:
         """Tell the person a line."""
         say(text)
-
-
-def class_key(stage: str, name: str) -> str:
-    """Name the score of one class at one stage."""
-    return f"{stage}/{name}"

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.report import Row
-from weclip_training.reproduce.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from weclip_training.config import AffinityTarget, TrainConfig
+    from weclip_training.reproduce.study import Study
+
+    Settings = Callable[[Study, int], list["Setting"]]
 
 PAPER_DEPTH = 12
 PAPER_LAYERS = {1: "74.9", 5: "74.7", 8: "74.6", 11: "74.5", 12: "74.3"}
@@ -34,9 +35,6 @@ class Setting:
     paper: str
     config: TrainConfig
     remark: str = ""
-
-
-Settings = Callable[[Study, int], list[Setting]]
 
 
 def first_layers(study: Study, seed: int) -> list[Setting]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.session.atomic import write_text_atomically
 from weclip_napari.tally import BACKGROUND_NAME
+from weclip_training.reproduce.figures import class_key
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.report import Row
 from weclip_training.reproduce.scoring_items import (
@@ -19,7 +20,6 @@ from weclip_training.reproduce.scoring_items import (
     crf_problem,
     default_runs,
 )
-from weclip_training.reproduce.study import class_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
