@@ -1,12 +1,14 @@
 """Weak training on a tiny random backbone."""
 
 from dataclasses import replace
+from itertools import islice
 
 import numpy as np
 import pytest
 import torch
 from weclip_training.config import FitConfig
 from weclip_training.engine import fit
+from weclip_training.schedule import make_optimizer
 from weclip_training.targets import agreed, final_label
 from weclip_training.view_sources import GivenViews
 from weclip_training.views import ViewBuilder
@@ -137,6 +139,17 @@ def test_the_affinity_weight_counts(decoder_config, views, builder):
     config = replace(CONFIG, steps=1, affinity_weight=0.5)
     (event,) = fit(fresh_decoder(decoder_config), GivenViews(views), builder, config)
     assert event.total == pytest.approx(event.segmentation + 0.5 * event.affinity, rel=1e-5)
+
+
+def test_the_rate_of_every_step_is_that_of_the_schedule(decoder_config, views, builder):
+    config = replace(CONFIG, steps=10, warmup=2, rate=0.01)
+    decoder = fresh_decoder(decoder_config)
+    optimizer = make_optimizer(decoder, config.rate)
+    events = fit(decoder, GivenViews(views), builder, config, optimizer=optimizer)
+    used = [(event.rate, optimizer.param_groups[0]["lr"]) for event in islice(events, 4)]
+    expected = [1e-8, 0.005 * (1 + 1e-6), 0.008, 0.007]
+    assert [rate for rate, _ in used] == pytest.approx(expected)
+    assert all(told == real for told, real in used)
 
 
 def test_training_on_nothing_is_refused(decoder_config, builder):

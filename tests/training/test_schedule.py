@@ -1,6 +1,6 @@
 import pytest
 from torch import nn
-from weclip_training.schedule import RATE, make_optimizer, make_scheduler, rate_factor
+from weclip_training.schedule import RATE, make_optimizer, rate_factor
 
 
 def test_rate_rises_and_then_falls_to_zero() -> None:
@@ -14,14 +14,6 @@ def test_power_bends_the_fall() -> None:
     assert rate_factor(500, 1000, power=2) == 0.25
 
 
-def test_optimizer_decays_everything_and_follows_the_schedule() -> None:
-    optimizer = make_optimizer(nn.Linear(2, 2))
-    scheduler = make_scheduler(optimizer, total=10, warmup=2)
-    (group,) = optimizer.param_groups
-    assert (len(group["params"]), group["weight_decay"]) == (2, 0.01)
-    rates = []
-    for _ in range(4):
-        rates.append(group["lr"] / RATE)
-        optimizer.step()
-        scheduler.step()
-    assert rates == pytest.approx([1e-6, 0.5 * (1 + 1e-6), 0.8, 0.7])
+def test_optimizer_decays_everything() -> None:
+    (group,) = make_optimizer(nn.Linear(2, 2)).param_groups
+    assert (len(group["params"]), group["weight_decay"], group["lr"]) == (2, 0.01, RATE)

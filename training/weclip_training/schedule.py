@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import LambdaLR
 
 if TYPE_CHECKING:
     from torch import nn
@@ -35,8 +33,3 @@ def make_optimizer(decoder: nn.Module, rate: float = RATE) -> AdamW:
     return AdamW(
         decoder.parameters(), lr=rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=WEIGHT_DECAY
     )
-
-
-def make_scheduler(optimizer: AdamW, total: int, warmup: int = WARMUP_STEPS) -> LambdaLR:
-    """Return the scheduler; call its ``step()`` after each step of the optimiser."""
-    return LambdaLR(optimizer, partial(rate_factor, total=total, warmup=warmup))

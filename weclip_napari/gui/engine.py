@@ -159,11 +159,6 @@ class Engine:
         """What tells the loaded model from others, for the record; empty until it is loaded."""
         return "" if self._held is None else self._held.predictor.model.fingerprint
 
-    @property
-    def held_mib(self) -> float:
-        """How much memory the images that are held take."""
-        return 0.0 if self._held is None else self._held.nbytes / _MIB
-
     def holds(self, key: str) -> bool:
         """Whether an image is in memory, so that a proposal for it starts at once."""
         return self._held is not None and key in self._held
