@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from torch.optim import Optimizer
 
+    from weclip_napari.session.dataset import Dataset
     from weclip_training.checkpoints import Checkpoint
     from weclip_training.config import FitConfig, TrainConfig
     from weclip_training.engine import TrainStep
@@ -138,17 +139,20 @@ def _look_back(
     event: TrainStep, config: TrainConfig, setup: Setup, optimizer: Optimizer
 ) -> TrainStep:
     """Score and keep the model where that is due."""
-    model = setup.model(config)
     if setup.data.held_out is not None and _is_due(event, config.evaluate_every):
-        report = evaluate_dataset(model, setup.data.held_out, stages=SCORED, crf=config.crf)
-        metrics = {stage: value for stage, value in report.miou.items() if value is not None}
-        event = replace(event, metrics=metrics)
+        event = replace(event, metrics=_metrics(config, setup, setup.data.held_out))
     if _is_due(event, config.checkpoint_every):
+        model = setup.model(config)
         path = save_checkpoint(config, model, optimizer, event.step, event.metrics)
         event = replace(event, checkpoint=path)
     if event.step == event.steps:
         tidy(config.run)
     return event
+
+
+def _metrics(config: TrainConfig, setup: Setup, held_out: Dataset) -> dict[str, float]:
+    report = evaluate_dataset(setup.model(config), held_out, stages=SCORED, crf=config.crf)
+    return {stage: value for stage, value in report.miou.items() if value is not None}
 
 
 def _is_due(event: TrainStep, every: int) -> bool:
