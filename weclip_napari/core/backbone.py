@@ -6,7 +6,6 @@ head-averaged maps. The last block belongs to `cam`, which differentiates it.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +16,7 @@ from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
 from weclip_napari.core.device import encoder_autocast
+from weclip_napari.core.weights import fingerprint_of
 from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:
@@ -113,16 +113,8 @@ class FrozenClip:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Short SHA-256 of the image tower's weights; decoders are tied to it.
-
-        Weights are rounded to half precision first, so that a copy stored that way still counts
-        as the same backbone.
-        """
-        digest = hashlib.sha256()
-        for name, value in sorted(self.visual.state_dict().items()):
-            digest.update(name.encode())
-            digest.update(value.detach().cpu().half().contiguous().numpy().tobytes())
-        return digest.hexdigest()[:16]
+        """What `fingerprint_of` gives for the image tower's weights; decoders are tied to it."""
+        return fingerprint_of(self.visual.state_dict())
 
     def preprocess(self, image: NDArray[np.uint8], size: tuple[int, int] | None = None) -> Tensor:
         """Normalise an image and resize it, bilinear, half-pixel centres, no antialiasing.

@@ -16,7 +16,7 @@ from weclip_napari.core.torchscript import is_torchscript, read_tensors
 from weclip_napari.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from torch import nn
@@ -35,6 +35,18 @@ _DAMAGE = (
     KeyError,
     ValueError,
 )
+
+
+def fingerprint_of(state: Mapping[str, Tensor]) -> str:
+    """Return a short SHA-256 of weights by name.
+
+    They are rounded to half precision first, so that a copy stored that way counts as the same.
+    """
+    digest = hashlib.sha256()
+    for name, value in sorted(state.items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().half().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
 
 
 def load_clip_weights(clip: nn.Module, path: Path) -> None:

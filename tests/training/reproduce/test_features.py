@@ -9,6 +9,7 @@ from weclip_training.reproduce import features
 from weclip_training.reproduce.features import FIGURE2, MEASURES
 from weclip_training.reproduce.scatter import Plot, scatter_plots
 
+from weclip_napari.core.checkpoint import random_model, save_model
 from weclip_napari.errors import UserError
 from weclip_napari.session.images import write_image
 
@@ -48,6 +49,16 @@ def test_another_backbone_makes_another_picture(voc_study, tiny):
     # a model compared with itself is asked for the same patches
     assert rows[0].values == rows[1].values
     assert rows[2].values == rows[3].values
+
+
+def test_other_weights_under_the_same_name_are_measured_anew(voc_study, tmp_path):
+    folder = tmp_path / "other"
+    found = []
+    for seed in (5, 6):
+        save_model(folder, random_model(seed=seed, classes=()))
+        rows = list(FIGURE2.rows(replace(voc_study, seeds=(1,), other=str(folder))))
+        found.append(rows[1].values)
+    assert found[0] != found[1]
 
 
 def test_images_that_cannot_be_used_are_left_out(voc_study, monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,13 +98,13 @@ def _sides(study: Study) -> tuple[_Side, _Side]:
     own = _Side(
         f"CLIP ({base.name})", {"backbone": "own"}, lambda seed: ClipFeatures(base, base.config)
     )
-    rival = _Side(
-        other or "untrained twin",
-        {"backbone": other, "weights": weights},
-        lambda seed: other_backbone(base, other, weights, seed),
-        "" if other else STAND_IN,
-    )
-    return own, rival
+    if other is None:
+        key: dict[str, object] = {"backbone": None, "weights": weights}
+        twin = partial(other_backbone, base, None, weights)
+        return own, _Side("untrained twin", key, twin, STAND_IN)
+    loaded = other_backbone(base, other, weights)
+    key = {"backbone": other, "weights": loaded.fingerprint}  # a file may get another content
+    return own, _Side(other, key, lambda seed: loaded)
 
 
 def _remark(side: _Side, measure: str, first: Kept) -> str:

@@ -17,7 +17,7 @@ from timm.models.vision_transformer import VisionTransformer
 
 from weclip_napari.core.checkpoint import load_model, untrained_twin
 from weclip_napari.core.network_input import input_size
-from weclip_napari.core.weights import load_state, read_state
+from weclip_napari.core.weights import fingerprint_of, load_state, read_state
 from weclip_napari.errors import UserError
 from weclip_training.reproduce.patch_features import ClipFeatures
 
@@ -89,6 +89,7 @@ class TimmFeatures:
         self._vit = _loaded(name, weights).to(model.backbone.device)
         self.patch = int(self._vit.patch_embed.patch_size[0])
         self.size = (int(self._vit.embed_dim), len(self._vit.blocks))
+        self.fingerprint = fingerprint_of(self._vit.state_dict())
         self.long_side = model.config.input_long_side
         self._antialias = model.config.antialias
         self._device = model.backbone.device

@@ -25,11 +25,14 @@ class PatchFeatures(Protocol):
         Longer side in pixels at which it sees images.
     size : tuple of int
         Width of its tokens and number of its blocks.
+    fingerprint : str
+        Short hash of its weights.
     """
 
     patch: int
     long_side: int
     size: tuple[int, int]
+    fingerprint: str
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return what the last block says of an image (H, W, 3): (h, w, C) patch tokens."""
@@ -51,6 +54,7 @@ class ClipFeatures:
         self.patch = model.backbone.patch
         self.long_side = config.input_long_side
         self.size = (model.backbone.width, model.backbone.depth)
+        self.fingerprint = model.backbone.fingerprint
         self._backbone, self._config = model.backbone, config
 
     def __call__(self, image: NDArray[np.uint8]) -> NDArray[np.float32]:
