@@ -132,7 +132,8 @@ def test_no_image_and_no_class_gives_too_many_patches():
 
 def test_one_class_is_too_few():
     alone = Patches(np.zeros((4, 2), np.float32), np.ones(4, int), np.arange(4))
-    for parts in ([alone], []):
+    single = Patches(np.zeros((2, 2), np.float32), np.array([1, 2]), np.arange(2))
+    for parts in ([alone], [single], []):
         with pytest.raises(UserError, match="No two classes"):
             joined(parts, seed=1)
 

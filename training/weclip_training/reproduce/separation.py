@@ -145,7 +145,7 @@ def joined(parts: Sequence[Patches], seed: int) -> Patches:
     Raises
     ------
     UserError
-        If they are not of two classes and two images at least.
+        If they are not of two classes and two images at least, or no class has two.
     """
     if not parts:
         raise UserError(TOO_LITTLE)
@@ -156,7 +156,8 @@ def joined(parts: Sequence[Patches], seed: int) -> Patches:
     )
     chosen = _some_of_each(patches.labels, PER_CLASS, np.random.default_rng(seed))
     patches = patches[chosen]
-    if len(np.unique(patches.labels)) < 2 or len(np.unique(patches.images)) < 2:
+    kinds, images = len(np.unique(patches.labels)), len(np.unique(patches.images))
+    if min(kinds, images) < 2 or len(patches.labels) == kinds:
         raise UserError(TOO_LITTLE)
     return patches
 
