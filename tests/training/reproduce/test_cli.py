@@ -15,7 +15,7 @@ from weclip_training.checkpoints import last_checkpoint
 from weclip_training.reproduce import source as source_module
 from weclip_training.reproduce import study as study_module
 from weclip_training.reproduce import trained_runs
-from weclip_training.reproduce.cli import main
+from weclip_training.reproduce.cli import build_parser, main, open_study
 from weclip_training.reproduce.report import COLUMNS
 
 from weclip_napari.core.checkpoint import load_model
@@ -189,6 +189,14 @@ def test_what_cannot_be_done_is_told(words, tmp_path, tree, capsys):
     assert "nowhere" in told("--model", "./nowhere")
     words[0] = "adaptation"
     assert "scenes only" in told("--dataset", "voc", "--root", str(tree))
+
+
+def test_a_tree_is_known_by_its_whole_path(words, tree, monkeypatch):
+    """A run must not be found done for another tree of the same relative name."""
+    monkeypatch.chdir(tree.parent)
+    words += ["--dataset", "voc", "--root", tree.name]
+    study = open_study(build_parser().parse_args(words))
+    assert study.config(1).data.root == str(tree.resolve())
 
 
 def test_unknown_names_are_refused(words, capsys):

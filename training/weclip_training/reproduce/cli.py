@@ -134,7 +134,7 @@ def open_study(args: argparse.Namespace) -> Study:
     usual = source.budget
     return Study(
         source=source,
-        root=args.root,
+        root=args.root and args.root.resolve(),
         seeds=tuple(range(1, args.seeds + 1)),
         out=args.out.resolve(),
         budget=Budget(
