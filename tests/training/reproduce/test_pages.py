@@ -11,6 +11,7 @@ from weclip_training.reproduce import pages
 from weclip_training.reproduce.cli import build_parser, main
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.report import Row
+from weclip_training.reproduce.source import Budget
 
 from weclip_napari.core import download
 
@@ -36,6 +37,21 @@ def test_all_joins_what_the_data_set_is_made_for(tmp_path, tiny, tree, monkeypat
     assert text.count(pages.UNPUBLISHED) == 2
     assert "![first](first.png)" in text
     assert "weclip-reproduce second --dataset voc" in text  # not "all": this table alone
+
+
+def test_the_images_are_named(make_study, tree):
+    def facts(study, **changes):
+        return pages.item_text(study, replace(item("one"), **changes), [], "").split("; ")[1]
+
+    study = make_study("voc", root=tree)
+    assert facts(study) == "3 images to train on (list `train`), 2 held out (list `val`)"
+    (tree / "ImageSets" / "Segmentation" / "val.txt").unlink()
+    assert "2 held out (all there are, for want of a list)" in facts(study)
+    drawn = make_study()
+    assert facts(drawn) == facts(drawn, images=9) == "3 images to train on, 2 held out"
+    assert facts(drawn, images=2) == "2 images to train on, 2 held out"
+    everything = replace(study, budget=Budget(None, None, 1, 1))
+    assert facts(everything).startswith("all images to train on")
 
 
 @pytest.mark.parametrize("dataset", ["voc", "coco"])

@@ -132,4 +132,5 @@ ADAPTATION = Item(
     _rows,
     _runs,
     datasets=("scenes",),
+    images=SCENES,
 )

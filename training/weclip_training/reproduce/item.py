@@ -40,6 +40,8 @@ class Item:
         run; for the estimate of time.
     datasets : tuple of str
         What it can work on.
+    images : int or None
+        How many it trains on at most; None leaves that to the study.
     """
 
     name: str
@@ -49,3 +51,4 @@ class Item:
     runs: Callable[[Study], Sequence[TrainConfig]] = _no_runs
     scorings: int = 0
     datasets: tuple[str, ...] = ("scenes", "voc", "coco")
+    images: int | None = None

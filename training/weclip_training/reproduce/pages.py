@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from weclip_training.reproduce.item import Item
     from weclip_training.reproduce.report import Row
+    from weclip_training.reproduce.source import Part
     from weclip_training.reproduce.study import Study
 
 ALL = "reproduction"
@@ -86,14 +87,24 @@ def is_unpublished(study: Study) -> bool:
 def _facts(study: Study, item: Item) -> str:
     """Say what model and how much of everything made the table."""
     base, budget = study.base(), study.budget
-    images, held_out = (_count(number) for number in (budget.images, budget.held_out))
+    most = [number for number in (item.images, budget.images) if number is not None]
+    images = f"{_count(min(most, default=None))} images to train on{_list(study, 'train')}"
+    held_out = f"{_count(budget.held_out)} held out{_list(study, 'val')}"
     trained = ""
     if item.runs(study):
         trained = f"; {budget.steps} steps of {budget.batch} images"
     return (
-        f"Model `{base.name}`, backbone {base.backbone.fingerprint}; {images} images to train on, "
-        f"{held_out} held out{trained}; PyTorch {torch.__version__}."
+        f"Model `{base.name}`, backbone {base.backbone.fingerprint}; {images}, "
+        f"{held_out}{trained}; PyTorch {torch.__version__}."
     )
+
+
+def _list(study: Study, part: Part) -> str:
+    """Name the list of a tree that a part is; whoever has none must know what was scored."""
+    if study.source.is_drawn:
+        return ""
+    split = study.places.find(part, study.seeds[0]).split
+    return " (all there are, for want of a list)" if split is None else f" (list `{split}`)"
 
 
 def _count(number: int | None) -> str:
