@@ -20,6 +20,7 @@ from weclip_napari.core.classes import COCO_BACKGROUND, VOC_BACKGROUND, VOC_CLAS
 from weclip_napari.core.postprocess import has_crf
 from weclip_napari.errors import UserError
 from weclip_napari.evaluate import evaluate_dataset
+from weclip_napari.session.images import write_image
 from weclip_napari.session.masks import read_mask
 from weclip_napari.session.voc_tree import read_voc_tree
 
@@ -223,3 +224,17 @@ def test_a_photograph_that_cannot_be_read_has_no_label(study, capsys):
     listed = study.out / "labels-1" / "ImageSets" / "Segmentation" / "train.txt"
     assert broken.stem not in listed.read_text().split()
     assert str(broken) in capsys.readouterr().err
+
+
+def test_a_label_without_a_truth_of_its_size_is_not_scored(study, capsys):
+    study.trained(study.config(1))
+    train = study.dataset("train", 1)
+    image = train.examples[0].image
+    write_image(image, np.zeros((40, 40, 3), np.uint8))
+    (row,) = LABELS.rows(study)
+    assert row.remark.startswith(f"{len(train.examples)} labels")
+    assert len(row.values) == 1
+    assert (
+        read_mask(study.out / "labels-1" / "SegmentationClass" / f"{image.stem}.png").size == 1600
+    )
+    assert f"{image.stem}.png" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_text_atomically
-from weclip_napari.session.dataset import CLASSES
+from weclip_napari.session.dataset import CLASSES, read_example
 from weclip_napari.session.images import read_image
 from weclip_napari.session.masks import read_mask, write_mask
 from weclip_napari.session.voc_tree import LISTS, MASK_FOLDERS
@@ -83,12 +83,17 @@ class LabelFolder:
     def score(self) -> dict[str, float]:
         """Count the labels and compare them with the truth; mIoU in percent."""
         tally = Tally(self._images.classes, (TAGGED,))
-        for example in counted(self._written(), "scoring"):
-            labels, truth = read_mask(self._label(example)), read_mask(example.mask)
-            tally.add(truth, {TAGGED: labels}, example.tags)
+        written = self._written()
+        for example in counted(written, "scoring"):
+            try:
+                _, truth = read_example(example)
+            except UserError as error:
+                self._study.note(f"note: {error}")
+                continue
+            tally.add(truth, {TAGGED: read_mask(self._label(example))}, example.tags)
         miou = tally.report(0.0, ()).miou[TAGGED]
         known = {} if miou is None else {_MIOU: miou}
-        return {_COUNT: tally.n_images, **known}
+        return {_COUNT: len(written), **known}
 
     def kept_score(self) -> Kept:
         """Write and score, unless that was done before; labels that were deleted are made anew.
