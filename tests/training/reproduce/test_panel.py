@@ -64,6 +64,8 @@ def test_a_run_is_trained_once_and_shown(voc_study, monkeypatch):
         "ours, on the 6 images shown",
     ]
     assert all(len(row.values) == 1 and 0 <= row.values[0] <= 100 for row in rows)
+    trained = voc_study.runs.seconds(voc_study.config(1))
+    assert rows[1].seconds - rows[0].seconds == pytest.approx(trained) != 0
     path = voc_study.out / "figure1.png"
     with Image.open(path) as picture:
         assert picture.width == GAP + 4 * (90 + GAP)

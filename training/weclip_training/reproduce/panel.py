@@ -77,6 +77,7 @@ def rows(study: Study) -> Iterator[Row]:
     config = study.config(study.seeds[0])
     classes, crf = study.dataset("train", config.fit.seed).classes, has_crf()
     key = {"item": ITEM, "run": study.run_folder(config).name, "crf": crf}
+    study.runs.finish(config)
     shown = cache(lambda: _shown(study, config, crf=crf))
     kept = study.scored(key, lambda: _scores(shown(), classes))
     titles = {"clip_es": "CLIP-ES" if crf else "CLIP-ES without CRF", "ours": "ours"}
@@ -85,11 +86,12 @@ def rows(study: Study) -> Iterator[Row]:
         digest(study.context() | key),
         lambda: panel(titles, shown(), classes),
     )
+    trained = {"clip_es": 0.0, "ours": study.runs.seconds(config)}
     for name, title in titles.items():
         yield Row(
             f"{title}, on the {round(kept.values['images'])} images shown",
-            values=(kept.values[name],),
-            seconds=kept.seconds / len(titles),
+            values=(kept.values[name],) if name in kept.values else (),
+            seconds=kept.seconds / len(titles) + trained[name],
             remark=NO_CRF if name == "clip_es" and not crf else "",
         )
 

@@ -7,6 +7,7 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from weclip_napari.console import say
+from weclip_napari.errors import UserError
 from weclip_napari.evaluate import evaluate_dataset
 from weclip_training.reproduce.figures import figures_of
 from weclip_training.reproduce.kept import Kept, is_kept, keep
@@ -255,12 +256,14 @@ class Study:
         Raises
         ------
         UserError
-            If not one image can be scored.
+            If not one image, or not one pixel, can be scored.
         """
         progress = partial(counted, label="scoring")
         report = evaluate_dataset(model, images, progress, stages=stages, crf=crf)
         for problem in report.problems:
             self.note(f"note: {problem}")
+        if None in report.miou.values():
+            raise UserError(f"'{images.folder}' has no pixel whose class is known; correct it.")
         return figures_of(report, stages)
 
     def note(self, text: str) -> None:
