@@ -73,6 +73,7 @@ def test_val_of_80_classes(reproduce, tmp_path):
     assert [(row["setting"], row["paper"]) for row in rows if row["paper"]] == [
         ("two scales, mirror images, dense CRF", "47.1")
     ]
+    assert "the paper's figure for COCO" in text
     with (tmp_path / "out" / "val_classes.csv").open() as file:
         classes = {row["class"]: row["predictions_mean"] for row in csv.DictReader(file)}
     assert list(classes) == ["background", *COCO_CLASSES.names]

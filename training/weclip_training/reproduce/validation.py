@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 NAME = "val"
 PSEUDO_LABEL = "pseudo_label"
 SMALLER = 0.75
+COCO_NOTE = "the paper's figure for COCO"
 COLUMNS = ("class", "predictions_mean", "predictions_std", "tagged_mean", "tagged_std", "seeds")
 
 
@@ -88,11 +89,12 @@ def _val(study: Study) -> Iterator[Row]:
 
 def _use_row(study: Study, use: Use, paper: str) -> Row:
     problem = crf_problem() if use.crf else ""
+    origin = COCO_NOTE if paper and paper == use.coco else ""
     if problem:
-        return Row(use.setting, paper, remark=problem)
+        return Row(use.setting, paper, remark="; ".join(filter(None, (origin, problem))))
     kept = [_decoder_scores(study, config, use) for config in default_runs(study)]
     values = tuple(one.values[UNTAGGED] for one in kept)
-    return Row(use.setting, paper, values, sum(one.seconds for one in kept))
+    return Row(use.setting, paper, values, sum(one.seconds for one in kept), origin)
 
 
 def _decoder_scores(study: Study, config: TrainConfig, use: Use) -> Kept:
