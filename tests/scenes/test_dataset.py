@@ -31,6 +31,14 @@ def test_fewer_scenes_leave_none_of_the_earlier_ones(tmp_path):
     assert len(read_dataset(tmp_path).examples) == 1
 
 
+def test_what_a_killed_process_was_writing_is_cleared_away(tmp_path):
+    images = write_scenes(tmp_path, 2, 5, 64)
+    (tmp_path / "masks" / ".scene_0001.png.0123abcd.tmp").write_bytes(b"half")
+    (tmp_path / "classes.txt").unlink()
+    assert write_scenes(tmp_path, 2, 5, 64) == images
+    assert len(list((tmp_path / "masks").iterdir())) == 2
+
+
 @pytest.mark.parametrize("name", ["images/holiday.png", "masks/mine.png", "tags.csv"])
 def test_another_data_set_is_left_alone(tmp_path, name):
     (tmp_path / "images").mkdir()

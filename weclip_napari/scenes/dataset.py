@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 HELD_OUT_SEED = 20261122
 """Of the scenes on which the embedded model is scored; training draws from other seeds."""
-_SCENE = re.compile(r"scene_\d{4,}\.png")
+_SCENE = re.compile(r"scene_\d{4,}\.png|\.scene_.*\.tmp")
+"""A scene, or what was left of one when its writing was broken off."""
 
 
 def write_scenes(
