@@ -98,7 +98,7 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
 def _fit_config(config: TrainConfig) -> FitConfig:
     """Leave A_f alone where masks are known: there is nothing to refine (supplement, 3)."""
     if config.supervision == "full":
-        return replace(config.fit, affinity_weight=0.0)
+        return replace(config.fit, affinity_weight=0.0, switch_step=None)
     return config.fit
 
 
