@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from weclip_training.augment import UNKNOWN
-from weclip_training.config import DataConfig
+from weclip_training.config import DataConfig, FitConfig
 from weclip_training.data import ListedImage, open_data
 
 from weclip_napari.errors import UserError
@@ -50,6 +50,11 @@ def test_a_limit_leaves_the_first_images(scenes):
     assert len(data.held_out.examples) == 3
     with pytest.raises(UserError, match="limit"):
         DataConfig(str(scenes), limit=0)
+
+
+def test_a_seed_that_no_generator_takes_is_refused():
+    with pytest.raises(UserError, match="seed=-1"):
+        FitConfig(seed=-1)
 
 
 def test_a_voc_tree_has_splits(scenes):

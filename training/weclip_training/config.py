@@ -79,6 +79,7 @@ class FitConfig(JsonConfig):
         _require(self.affinity_target in get_args(AffinityTarget), f"{self.affinity_target=}")
         _require(self.precision in get_args(Precision), f"{self.precision=}")
         _require(self.affinity_weight >= 0, f"{self.affinity_weight=}")
+        _require(self.seed >= 0, f"{self.seed=}")
 
 
 @dataclass(frozen=True)
