@@ -66,13 +66,18 @@ class Setup:
         """Return the model with its decoder as it is now."""
         base = self.base
         card = {"training": config.to_json()}
-        settings = replace(
-            base.config,
-            scales=config.scales or base.config.scales,
-            flip=base.config.flip if config.flip is None else config.flip,
-        )
+        settings = with_test_views(base.config, config)
         name = Path(config.run).name
         return WeclipModel(base.backbone, self.decoder, settings, name, base.architecture, card)
+
+
+def with_test_views(settings: WeclipConfig, config: TrainConfig) -> WeclipConfig:
+    """Put the test-time views that a run asks for, if any, in place of a model's own."""
+    return replace(
+        settings,
+        scales=config.scales or settings.scales,
+        flip=settings.flip if config.flip is None else config.flip,
+    )
 
 
 def set_up(config: TrainConfig, classes: tuple[str, ...] | None = None) -> Setup:

@@ -40,7 +40,7 @@ def test_every_run_and_scoring_counts_once(study, measured):
 
 def test_what_was_taken_corrects_the_guess(study, measured):
     outlook = Outlook(study, [ITEMS["table3"]])
-    first, second, *_ = [study.run_folder(run) for run in ITEMS["table3"].runs(study)]
+    first, second, *_ = [study.runs.folder(run) for run in ITEMS["table3"].runs(study)]
     outlook.trained(first, 120.0)  # twice as long as guessed
     assert outlook.seconds == pytest.approx(5 * 120 + 5 * 10)
     outlook.trained(second, 0.0)  # the pace is that of both together

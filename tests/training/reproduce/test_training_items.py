@@ -70,13 +70,13 @@ def test_every_other_setting_is_the_default_run_but_for_one_thing(make_study):
     ]
     assert first_layers(study, 1)[0].config == base
     assert [s.config for s in supervisions(study, 1)] == [replace(base, supervision="full"), base]
-    assert study.run_folder(base) != study.run_folder(study.config(2))
+    assert study.runs.folder(base) != study.runs.folder(study.config(2))
 
 
 def test_items_share_the_default_run(make_study):
     study = make_study()
     shared = [
-        {study.run_folder(run) for run in ITEMS[name].runs(study)}
+        {study.runs.folder(run) for run in ITEMS[name].runs(study)}
         for name in ("table2", "table3", "table4", "figure3")
     ]
     assert len(set.intersection(*shared)) == len(study.seeds)

@@ -60,7 +60,7 @@ class LabelFolder:
         self._study, self._config = study, config
         self._images: Dataset = study.dataset("train", config.fit.seed)
         self._examples = tuple(self._images.examples)  # each may open a file to know its tags
-        self._claim({"run": study.run_folder(config).name})
+        self._claim({"run": study.runs.folder(config).name})
 
     def write(self) -> None:
         """Write the labels that are not there yet, then the lists.

@@ -37,7 +37,7 @@ class Outlook:
 
     def __init__(self, study: Study, items: Sequence[Item]) -> None:
         self._study = study
-        needed = {study.run_folder(run): run for item in items for run in item.runs(study)}
+        needed = {study.runs.folder(run): run for item in items for run in item.runs(study)}
         waiting = {place: run for place, run in needed.items() if not study.runs.is_done(run)}
         self._scoring = _scoring_seconds(study)
         self._training = _training_seconds(waiting)

@@ -76,7 +76,7 @@ def rows(study: Study) -> Iterator[Row]:
 
     config = study.config(study.seeds[0])
     classes, crf = study.dataset("train", config.fit.seed).classes, has_crf()
-    key = {"item": ITEM, "run": study.run_folder(config).name, "crf": crf}
+    key = {"item": ITEM, "run": study.runs.folder(config).name, "crf": crf}
     study.runs.finish(config)
     shown = cache(lambda: _shown(study, config, crf=crf))
     kept = study.scored(key, lambda: _scores(shown(), classes))

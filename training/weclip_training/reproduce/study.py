@@ -15,7 +15,7 @@ from weclip_training.reproduce.places import Places
 from weclip_training.reproduce.progress import counted
 from weclip_training.reproduce.source import default_run
 from weclip_training.reproduce.trained_runs import TrainedRuns
-from weclip_training.setup import load_base
+from weclip_training.setup import load_base, with_test_views
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -100,23 +100,14 @@ class Study:
 
     @cached_property
     def _base(self) -> WeclipModel:
-        source = self.source
-        model = load_base(self.config(self.seeds[0]))
-        settings = replace(
-            model.config,
-            scales=source.scales or model.config.scales,
-            flip=model.config.flip if source.flip is None else source.flip,
-        )
-        return replace(model, decoder=None, config=settings)
+        config = self.config(self.seeds[0])
+        model = load_base(config)
+        return replace(model, decoder=None, config=with_test_views(model.config, config))
 
     @cached_property
     def runs(self) -> TrainedRuns:
         """What was trained."""
         return TrainedRuns(self.out / "runs", self.base())
-
-    def run_folder(self, config: TrainConfig) -> Path:
-        """Return where a run is kept: its settings and the backbone decide."""
-        return self.runs.folder(config)
 
     def trained(self, config: TrainConfig) -> WeclipModel:
         """Train a run, or go on with it, or find it done.
@@ -228,9 +219,9 @@ class Study:
         UserError
             As :meth:`miou` does.
         """
-        own = self.base().config
-        scales = tuple(sorted(scales or config.scales or own.scales))
-        flip = next(flag for flag in (flip, config.flip, own.flip) if flag is not None)
+        own = with_test_views(self.base().config, config)
+        scales = tuple(sorted(scales or own.scales))
+        flip = own.flip if flip is None else flip
 
         def score() -> dict[str, float]:
             model = self.trained(config)
@@ -239,7 +230,7 @@ class Study:
 
         self.runs.finish(config)
         views = {"crf": crf, "scales": scales, "flip": flip}
-        key = {"run": self.run_folder(config).name, "part": part, "stages": list(stages), **views}
+        key = {"run": self.runs.folder(config).name, "part": part, "stages": list(stages), **views}
         kept = self.scored(key, score)
         return replace(kept, seconds=kept.seconds + self.runs.seconds(config))
 

@@ -122,7 +122,7 @@ def _last_labels(study: Study, config: TrainConfig) -> Kept:
         seen = replace(model, config=replace(model.config, affinity=affinity))
         return study.evaluated(seen, images, (PSEUDO_LABEL,))
 
-    run = study.run_folder(config).name
+    run = study.runs.folder(config).name
     return study.scored({"run": run, "part": "val", "labels": "filter"}, score)
 
 
