@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from weclip_napari.errors import UserError
+from weclip_napari.errors import UserError, naming
 from weclip_napari.session.dataset import read_example
 from weclip_napari.stages import STAGES, StageMaps
 from weclip_napari.tally import EvaluationReport, Tally
@@ -67,10 +67,8 @@ def evaluate_dataset(
 def _score(example: Example, maps: StageMaps, tally: Tally, *, tags: bool) -> None:
     """Make the masks of one image and count them against its truth."""
     image, truth = read_example(example)
-    try:
+    with naming(example.image):
         encoded = maps.encode(image)
         found = maps.maps(encoded, image, example.tags)
         scores = maps.tag_scores(encoded) if tags else None
-    except UserError as error:
-        raise UserError(f"{example.image}: {error}") from error
     tally.add(truth, found, example.tags, scores)

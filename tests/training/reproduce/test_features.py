@@ -12,6 +12,7 @@ from weclip_training.reproduce.scatter import Plot, scatter_plots
 from weclip_napari.core.checkpoint import random_model, save_model
 from weclip_napari.errors import UserError
 from weclip_napari.session.images import write_image
+from weclip_napari.session.masks import write_mask
 
 
 def test_both_backbones_are_measured_from_every_seed(voc_study):
@@ -62,15 +63,18 @@ def test_other_weights_under_the_same_name_are_measured_anew(voc_study, tmp_path
 
 
 def test_images_that_cannot_be_used_are_left_out(voc_study, monkeypatch):
-    image, other = sorted((voc_study.root / "JPEGImages").iterdir())[2:4]
+    image, other, tiny = sorted((voc_study.root / "JPEGImages").iterdir())[2:5]
     image.write_bytes(b"broken")
     write_image(other, np.zeros((60, 60, 3), np.uint8))  # its mask is larger
+    write_image(tiny, np.zeros((4, 4, 3), np.uint8))  # smaller than a patch
+    write_mask(voc_study.root / "SegmentationClass" / f"{tiny.stem}.png", np.ones((4, 4), np.uint8))
     told = []
     monkeypatch.setattr(type(voc_study), "note", lambda self, text: told.append(text))
     rows = list(FIGURE2.rows(replace(voc_study, seeds=(1,))))
-    assert "of the 4 images" in rows[2].remark
+    assert "of the 3 images" in rows[2].remark
     assert any(image.name in text for text in told)
     assert any(f"{other.stem}.png" in text for text in told)
+    assert any(f"{tiny}: The image has 4 x 4 pixels" in text for text in told)
 
 
 def test_scikit_learn_is_asked_for_before_anything_else(voc_study, monkeypatch):

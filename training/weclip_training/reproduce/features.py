@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from weclip_napari.errors import UserError
+from weclip_napari.errors import UserError, naming
 from weclip_napari.session.dataset import read_example
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.kept import digest
@@ -152,8 +152,11 @@ def _collect(study: Study, backbone: PatchFeatures, seed: int) -> Patches:
     parts = []
     for number in np.sort(numbers).tolist():
         try:
-            image, truth = read_example(dataset.examples[number])
-            parts.append(patches_of(backbone, image, truth, len(dataset.classes), number, seed))
+            example = dataset.examples[number]
+            image, truth = read_example(example)
+            with naming(example.image):
+                found = patches_of(backbone, image, truth, len(dataset.classes), number, seed)
+            parts.append(found)
         except UserError as error:
             study.note(f"note: {error}")
     return joined(parts, seed)

@@ -10,7 +10,7 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from weclip_napari.errors import UserError
+from weclip_napari.errors import UserError, naming
 from weclip_napari.session.atomic import write_text_atomically
 from weclip_napari.session.dataset import CLASSES, read_example
 from weclip_napari.session.images import read_image
@@ -136,9 +136,10 @@ class LabelFolder:
     def _write_one(self, maps: StageMaps, example: Example) -> None:
         try:
             image = read_image(example.image)
-            labels = maps.maps(maps.encode(image), image, example.tags)[TAGGED]
+            with naming(example.image):
+                labels = maps.maps(maps.encode(image), image, example.tags)[TAGGED]
         except UserError as error:
-            self._study.note(f"note: {example.image}: {error}")
+            self._study.note(f"note: {error}")
             return
         path = self._label(example)
         path.parent.mkdir(parents=True, exist_ok=True)

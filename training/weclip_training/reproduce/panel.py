@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from weclip_napari.errors import UserError
+from weclip_napari.errors import UserError, naming
 from weclip_napari.pictures.contact_sheet import contact_sheet, legend
 from weclip_napari.pictures.overlays import mask_picture
 from weclip_napari.session.dataset import read_example
@@ -173,7 +173,8 @@ def _shown(study: Study, config: TrainConfig, *, crf: bool) -> list[Shown]:
 
 def _masked(example: Example, maps: StageMaps, *, crf: bool) -> Shown:
     image, truth = read_example(example)
-    made = maps.maps(maps.encode(image), image, example.tags)
+    with naming(example.image):
+        made = maps.maps(maps.encode(image), image, example.tags)
     masks = {"clip_es": made[_clip_es(crf)], "ours": made[OURS]}
     return Shown(example.tags, image, masks, truth)
 
