@@ -17,6 +17,8 @@ from weclip_training.reproduce.training_items import (
     supervisions,
 )
 
+from weclip_napari.core.checkpoint import random_model, save_model
+
 
 def layers_at(depth, study, monkeypatch):
     base = SimpleNamespace(backbone=SimpleNamespace(depth=depth))
@@ -73,6 +75,15 @@ def test_every_other_setting_is_the_default_run_but_for_one_thing(make_study):
     assert study.runs.folder(base) != study.runs.folder(study.config(2))
 
 
+def test_a_model_that_changed_under_its_name_starts_new_runs(make_study, tmp_path):
+    folders = set()
+    for classes in (("star",), ("star", "boat")):
+        save_model(tmp_path / "model", random_model(classes=classes))
+        study = make_study(model=str(tmp_path / "model"))
+        folders |= {study.runs.folder(study.config(1)) for _ in range(2)}
+    assert len(folders) == 2
+
+
 def test_items_share_the_default_run(make_study):
     study = make_study()
     shared = [
@@ -93,7 +104,7 @@ def test_a_tree_like_vocs_makes_a_table_that_is_no_result(tree, tmp_path, tiny, 
     text = (out / "table3.md").read_text(encoding="utf-8")
     assert text.startswith("## table3 on PASCAL VOC 2012")
     assert "**Not the published weights: proves that the commands run, is no result.**" in text
-    assert "2 images to train on, all held out" in text
+    assert "2 images to train on (list `train`), all held out (list `val`)" in text
     with (out / "table3.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["paper"] for row in rows] == ["74.9", "74.6", "74.8"]

@@ -99,15 +99,18 @@ class Study:
         return self._base
 
     @cached_property
+    def _start(self) -> WeclipModel:
+        return load_base(self.config(self.seeds[0]))
+
+    @cached_property
     def _base(self) -> WeclipModel:
-        config = self.config(self.seeds[0])
-        model = load_base(config)
-        return replace(model, decoder=None, config=with_test_views(model.config, config))
+        settings = with_test_views(self._start.config, self.config(self.seeds[0]))
+        return replace(self._start, decoder=None, config=settings)
 
     @cached_property
     def runs(self) -> TrainedRuns:
         """What was trained."""
-        return TrainedRuns(self.out / "runs", self.base())
+        return TrainedRuns(self.out / "runs", self._start)
 
     def trained(self, config: TrainConfig) -> WeclipModel:
         """Train a run, or go on with it, or find it done.

@@ -36,20 +36,20 @@ class TrainedRuns:
     ----------
     place : Path
         Holds one folder for each run.
-    base : WeclipModel
-        The frozen model that all start from.
+    start : WeclipModel
+        What all start from; some go on with its decoder.
     watchers : list of callable
         Told the folder and the seconds of every run that was trained, not of those found done.
     """
 
     place: Path
-    base: WeclipModel
+    start: WeclipModel
     watchers: list[Watcher] = field(default_factory=list)
 
     def folder(self, config: TrainConfig) -> Path:
-        """Return where a run is kept: its settings and the backbone decide."""
+        """Return where a run is kept: its settings and the model decide."""
         key = replace(config, run="").to_json()
-        return self.place / digest(key | {"backbone": self.base.backbone.fingerprint})
+        return self.place / digest(key | {"start": self.start.fingerprint})
 
     def is_done(self, config: TrainConfig) -> bool:
         """Whether a run was trained to its end.
@@ -79,9 +79,9 @@ class TrainedRuns:
     def model(self, config: TrainConfig) -> WeclipModel:
         """Return what a run made; see `finish`."""
         checkpoint = self.finish(config)
-        decoder = load_decoder(checkpoint / DECODER, self.base.backbone)
+        decoder = load_decoder(checkpoint / DECODER, self.start.backbone)
         manifest = read_manifest(checkpoint)
-        return replace(self.base, decoder=decoder, config=manifest.config, card=manifest.card)
+        return replace(self.start, decoder=decoder, config=manifest.config, card=manifest.card)
 
     def metrics(self, config: TrainConfig) -> Mapping[str, float]:
         """Return the mIoU in percent by stage of a run that names held-out images; see `finish`."""
