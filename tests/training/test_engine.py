@@ -71,6 +71,24 @@ def test_pseudo_labels_stay_within_the_tags(builder, views):
         assert set(label.unique().tolist()) <= {0, *view.ids.tolist()}
 
 
+def test_a_background_word_that_is_a_tag_does_not_compete_with_it(backbone, decoder_config, views):
+    image = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    words = backbone.config.background_words
+    cams = [
+        ViewBuilder(
+            backbone,
+            decoder_config,
+            {"cat": ("cat", "kitten")},
+            replace(backbone.config, background_words=(*words, *more)),
+        )
+        .build(image, ("cat",))
+        .cams
+        for more in ((), ("Kitten",), ("dog",))
+    ]
+    assert torch.equal(cams[0], cams[1])
+    assert not torch.equal(cams[0], cams[2])
+
+
 def test_the_margin_ignores_unsure_pixels_only(builder, views):
     sure = builder.pseudo_label(views[1])
     banded = builder.pseudo_label(views[1], ignore_margin=0.2)

@@ -16,6 +16,7 @@ import torch
 
 from weclip_napari.core.affinity import Transition, attention_affinity, patch_maps, refine
 from weclip_napari.core.cam import GradCam
+from weclip_napari.core.cam_branch import Prompting
 from weclip_napari.core.classes import ClassSet
 from weclip_napari.core.last_block import LastBlock
 from weclip_napari.core.losses import IGNORE
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from weclip_napari.core.config import DecoderConfig, WeclipConfig
 
 
-VIEW_VERSION = 1
+VIEW_VERSION = 2
 """Counts up whenever a view is made otherwise than before, so that kept ones are made anew."""
 
 
@@ -102,11 +103,10 @@ class ViewBuilder:
         self._backbone = backbone
         self._config = config or backbone.config
         self._decoder = decoder
-        bank = PromptBank(backbone, self._config.template)
-        self._background = bank.embed(self._config.background_words)
-        self._words = torch.stack(
-            [bank.embed_class(prompts.get(name, (name,))) for name in decoder.classes]
-        )
+        self._bank = PromptBank(backbone, self._config.template)
+        self._prompting = Prompting(self._config.template, self._config.background_words)
+        self._prompts = [tuple(prompts.get(name, (name,))) for name in decoder.classes]
+        self._words = torch.stack([self._bank.embed_class(words) for words in self._prompts])
 
     @property
     def classes(self) -> int:
@@ -178,12 +178,17 @@ class ViewBuilder:
             cams = tokens.new_zeros(0, *features.grid, dtype=torch.float32)
             return View(tokens, features.grid, cams, ids, (), pixels, nothing, size)
         block = LastBlock(self._backbone, features)
-        grad_cam = GradCam(block, self._background, self._backbone.logit_scale)
+        grad_cam = GradCam(block, self._background(ids), self._backbone.logit_scale)
         cams = grad_cam(self._words[ids - 1]).cam
         blocks = [*features.tokens[0, :, 1:], block.tokens[1:]][first - 1 : last]
         maps = tuple(a.half() for a in patch_maps(features, block))
         tokens = torch.stack(blocks).half()
         return View(tokens, features.grid, cams, ids, self._used(maps), pixels, nothing, size)
+
+    def _background(self, ids: Tensor) -> Tensor:
+        """Return the vectors of the background words that are no tags, as proposals use them."""
+        tagged = [self._prompts[label_id - 1] for label_id in ids.tolist()]
+        return self._bank.embed(self._prompting.left(tagged))
 
     def _ids(self, tags: Sequence[str]) -> Tensor:
         """Return the label ids, (K,) int64, of tags."""
