@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from weclip_training.cli import build_parser as build_training_parser
+from weclip_training.reproduce.cli import build_parser as build_reproduction_parser
 
 from weclip_napari.cli import build_parser, main
 from weclip_napari.core.model import WeclipModel
@@ -17,15 +18,19 @@ from weclip_napari.session.masks import read_mask
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+TRAINING = (ROOT / "training" / "README.md").read_text(encoding="utf-8")
+REPRODUCTION = (ROOT / "docs" / "reproduction.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
-def commands(program: str) -> list[list[str]]:
+def commands(program: str, text: str = README) -> list[list[str]]:
     lines = [
-        shlex.split(line, comments=True) for block in blocks("bash") for line in block.splitlines()
+        shlex.split(line, comments=True)
+        for block in blocks("bash", text)
+        for line in block.splitlines()
     ]
     return [words[1:] for words in lines if words and words[0] == program]
 
@@ -38,6 +43,20 @@ def test_commands_are_understood(arguments: list[str]) -> None:
 @pytest.mark.parametrize("arguments", commands("weclip-train"), ids=" ".join)
 def test_training_commands_are_understood(arguments: list[str]) -> None:
     assert callable(build_training_parser().parse_args(arguments).configure)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        arguments
+        for text in (README, TRAINING, REPRODUCTION)
+        for arguments in commands("weclip-reproduce", text)
+        if "--help" not in arguments
+    ],
+    ids=" ".join,
+)
+def test_reproduction_commands_are_understood(arguments: list[str]) -> None:
+    assert build_reproduction_parser().parse_args(arguments).item == arguments[0]
 
 
 def test_make_targets_exist() -> None:
