@@ -83,8 +83,9 @@ def _pixel_sums(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _sums(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    sums = torch.stack([values[mask].sum() for values, mask in parts])
-    return sums, torch.stack([mask.sum() for _, mask in parts])
+    """Sum values up over masks, as dot products: picking values out takes twice as long."""
+    dots = [values.flatten() @ mask.flatten().to(values.dtype) for values, mask in parts]
+    return torch.stack(dots), torch.stack([mask.sum() for _, mask in parts])
 
 
 def radius_mask(grid: tuple[int, int], radius: int = AFFINITY_RADIUS) -> Tensor:
