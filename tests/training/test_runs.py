@@ -283,3 +283,8 @@ def test_a_missing_crf_is_told_before_training(config, monkeypatch):
     monkeypatch.setitem(sys.modules, "pydensecrf", None)
     with pytest.raises(UserError, match="crf"):
         next(train(replace(config, crf=True)))
+
+
+def test_without_a_cache_nothing_is_kept(config, tmp_path):
+    list(train(replace(config, views=ViewConfig(cache_mib=0))))
+    assert not (tmp_path / "home" / "cache").exists()

@@ -132,7 +132,7 @@ class ViewConfig(JsonConfig):
     flip : bool
         Whether mirror images are seen as well.
     cache_mib : int
-        How much memory, and how much disk, the kept views may take.
+        How much memory, and how much disk, the kept views may take; 0 keeps none.
     """
 
     crop: int | None = None

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from weclip_training.engine import TrainStep
     from weclip_training.setup import Setup
     from weclip_training.view_sources import ViewSource
+    from weclip_training.views import ViewBuilder
 
 SCORED = ("pseudo_label", "decoder", "decoder_untagged")
 
@@ -128,11 +129,17 @@ def open_views(config: TrainConfig, setup: Setup) -> ViewSource:
         least, greatest = settings.scales
         crop = RandomCrop(settings.crop, (least, greatest), settings.flip, padding)
         return CropViews(data.images, strata, builder, crop)
-    store = FeatureStore(views_folder(), settings.cache_mib * 2**20)
-    cache = ViewCache(builder.signature, store, settings.cache_mib, builder.device)
+    cache = _open_cache(settings.cache_mib, builder)
     is_final = config.fit.switch_step is None
     margin = config.fit.ignore_margin
     return KeptViews(data.images, strata, builder, settings, cache, margin, is_final)
+
+
+def _open_cache(most_mib: int, builder: ViewBuilder) -> ViewCache | None:
+    if not most_mib:
+        return None
+    store = FeatureStore(views_folder(), most_mib * 2**20)
+    return ViewCache(builder.signature, store, most_mib, builder.device)
 
 
 def _look_back(
