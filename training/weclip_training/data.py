@@ -164,11 +164,11 @@ def open_data(config: DataConfig, supervision: Supervision) -> TrainData:
     UserError
         When a folder, list or class file is missing or unreadable.
     """
-    dataset = _open(Path(config.root), config.split, config.classes)
+    dataset = open_dataset(Path(config.root), config.split, config.classes)
     held_out = None
     if config.held_out or config.held_out_split:
         place = Path(config.held_out or config.root)
-        held_out = _open(place, config.held_out_split, dataset.classes)
+        held_out = open_dataset(place, config.held_out_split, dataset.classes)
         require_known(held_out, dataset.classes)
     return TrainData(
         dataset.classes,
@@ -178,7 +178,23 @@ def open_data(config: DataConfig, supervision: Supervision) -> TrainData:
     )
 
 
-def _open(folder: Path, split: str | None, classes: tuple[str, ...]) -> Dataset:
+def open_dataset(folder: Path, split: str | None, classes: tuple[str, ...]) -> Dataset:
+    """List a data set folder, or a part of a tree like PASCAL VOC's.
+
+    Parameters
+    ----------
+    folder
+        Of either kind.
+    split
+        Of a tree; None is all of it.
+    classes
+        What the label ids mean where no ``classes.txt`` says so; none are those of PASCAL VOC.
+
+    Raises
+    ------
+    UserError
+        When a folder, list or class file is missing or unreadable.
+    """
     if not is_voc_tree(folder):
         if split:
             raise UserError(f"'{folder}' is not a VOC tree; it has no split '{split}'.")

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from weclip_napari.errors import UserError
 from weclip_napari.scenes import DRAWN, write_scenes
-from weclip_napari.session.dataset import CLASSES, Dataset, read_classes, read_dataset
-from weclip_napari.session.voc_tree import LISTS, PICTURES, is_voc_tree, read_voc_tree
+from weclip_napari.session.dataset import CLASSES
+from weclip_napari.session.voc_tree import LISTS, PICTURES, is_voc_tree
+from weclip_training.data import open_dataset
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from weclip_napari.scenes import Domain
+    from weclip_napari.session.dataset import Dataset
     from weclip_training.reproduce.source import Budget, Part, Source
 
 TRAIN_SEED, HELD_OUT_SEED = 5_000_000, 5_500_000
@@ -97,12 +99,7 @@ class Places:
         """
         folder, split = self.find(part, seed)
         most = self.budget.images if part == "train" else self.budget.held_out
-        if self.source.is_drawn:
-            found = read_dataset(folder)
-        else:
-            listed = folder / CLASSES
-            names = read_classes(listed) if listed.exists() else self.source.classes
-            found = read_voc_tree(folder, names, split)
+        found = open_dataset(folder, split, self.source.classes)
         return replace(found, examples=found.examples[:most])
 
     def _split(self, part: Part) -> Place:

@@ -57,8 +57,8 @@ def csv_text(item: str, rows: Sequence[Row]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
     for row in rows:
-        figures = (_digits(row.mean, 2), _digits(row.spread, 2), len(row.values))
-        writer.writerow([item, row.setting, row.paper, *figures, _digits(row.seconds, 1)])
+        figures = (digits(row.mean, 2), digits(row.spread, 2), len(row.values))
+        writer.writerow([item, row.setting, row.paper, *figures, digits(row.seconds, 1)])
     return text.getvalue()
 
 
@@ -96,5 +96,6 @@ def _cells(row: Row) -> list[str]:
     return [row.setting, row.paper or NOTHING, ours, str(len(row.values) or NOTHING), minutes]
 
 
-def _digits(value: float | None, digits: int) -> str:
-    return "" if value is None else f"{value:.{digits}f}"
+def digits(value: float | None, count: int) -> str:
+    """Write a number with so many digits after the point; nothing where there is none."""
+    return "" if value is None else f"{value:.{count}f}"

@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 from dataclasses import dataclass, replace
-from statistics import mean, stdev
+from statistics import mean
 from typing import TYPE_CHECKING
 
 from weclip_napari.session.atomic import write_text_atomically
 from weclip_napari.tally import BACKGROUND_NAME
 from weclip_training.reproduce.figures import class_key
 from weclip_training.reproduce.item import Item
-from weclip_training.reproduce.report import Row
+from weclip_training.reproduce.report import Row, digits
 from weclip_training.reproduce.scoring_items import (
     PRINTED,
     TAGGED,
@@ -150,19 +150,10 @@ def write_classes(study: Study, kept: Sequence[Kept]) -> None:
         found = [
             [one.values.get(class_key(stage, name)) for one in kept] for stage in (UNTAGGED, TAGGED)
         ]
-        figures = [[value for value in values if value is not None] for values in found]
-        writer.writerow(
-            [name, *(part for values in figures for part in _spread(values)), len(figures[0])]
-        )
+        rows = [Row(name, values=tuple(v for v in values if v is not None)) for values in found]
+        figures = [digits(value, 2) for row in rows for value in (row.mean, row.spread)]
+        writer.writerow([name, *figures, len(rows[0].values)])
     write_text_atomically(study.out / f"{NAME}_classes.csv", text.getvalue())
-
-
-def _spread(values: Sequence[float]) -> tuple[str, str]:
-    """Return mean and standard deviation, empty where there is none."""
-    return (
-        f"{mean(values):.2f}" if values else "",
-        f"{stdev(values):.2f}" if len(values) > 1 else "",
-    )
 
 
 VAL = Item(
