@@ -107,6 +107,21 @@ def test_the_published_views_are_scored_once_for_all_items(study, monkeypatch):
     assert len(scored) == 6
 
 
+def test_val_finds_the_published_views_scored(study, monkeypatch):
+    study.miou(study.config(1))
+    scored = []
+    evaluated = type(study).evaluated
+
+    def count(self, model, images, stages, **options):
+        if "decoder" in stages:
+            scored.append((model.config.scales, model.config.flip))
+        return evaluated(self, model, images, stages, **options)
+
+    monkeypatch.setattr(type(study), "evaluated", count)
+    list(VAL.rows(study))
+    assert sorted(scored) == [((0.75, 1.0), False), ((1.0,), False)]
+
+
 def test_background_words_compete_with_the_tags(study):
     rows = rows_of(BACKGROUNDS, study)
     assert [row.remark for row in rows.values()].count(NONE_NOTE) == 1

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from weclip_napari.tally import EvaluationReport
 
 
+DECODER = ("decoder_untagged", "decoder")
+"""Both come from the same logits, and so are scored together, whichever is asked for."""
+
+
 def class_key(stage: str, name: str) -> str:
     """Name the score of one class at one stage."""
     return f"{stage}/{name}"

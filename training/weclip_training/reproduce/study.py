@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from weclip_napari.console import say
 from weclip_napari.errors import UserError
 from weclip_napari.evaluate import evaluate_dataset
-from weclip_training.reproduce.figures import figures_of
+from weclip_training.reproduce.figures import DECODER, figures_of
 from weclip_training.reproduce.kept import Kept, is_kept, keep
 from weclip_training.reproduce.places import Places
 from weclip_training.reproduce.progress import counted
@@ -196,7 +196,8 @@ class Study:
             If the run cannot be trained, or not one image be scored.
         """
         images = self.dataset(part, config.fit.seed)
-        kept = self.scores(config, images, (stage,), part=part, crf=crf, scales=scales, flip=flip)
+        stages = DECODER if stage in DECODER and not crf else (stage,)  # a CRF is run for each
+        kept = self.scores(config, images, stages, part=part, crf=crf, scales=scales, flip=flip)
         return kept.values[stage], kept.seconds
 
     def scores(

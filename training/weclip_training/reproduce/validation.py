@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.session.atomic import write_text_atomically
 from weclip_napari.tally import BACKGROUND_NAME
-from weclip_training.reproduce.figures import class_key
+from weclip_training.reproduce.figures import DECODER, class_key
 from weclip_training.reproduce.item import Item
 from weclip_training.reproduce.report import Row, digits
 from weclip_training.reproduce.scoring_items import (
@@ -99,7 +99,7 @@ def _use_row(study: Study, use: Use, paper: str) -> Row:
 
 def _decoder_scores(study: Study, config: TrainConfig, use: Use) -> Kept:
     images = study.dataset("val", config.fit.seed)
-    stages = (UNTAGGED, TAGGED) if use is BEST else (UNTAGGED,)
+    stages = (UNTAGGED,) if use.crf else DECODER
     return study.scores(
         config, images, stages, part="val", scales=use.scales, flip=use.flip, crf=use.crf
     )
