@@ -6,6 +6,7 @@ import pytest
 from weclip_training import bench
 
 from weclip_napari.cli import main
+from weclip_napari.core.untrained import random_model
 
 
 @pytest.fixture(autouse=True)
@@ -17,8 +18,10 @@ def small(tmp_path, monkeypatch):
         "RUN_STEPS": 2,
         "BATCH": 2,
         "RETRAIN_STEPS": 2,
+        "LARGE_STEPS": 2,
     }.items():
         monkeypatch.setattr(bench, name, value)
+    monkeypatch.setattr(bench, "vit_b16", lambda device: random_model(classes=()))
 
 
 def test_kept_views_cost_no_accuracy(capsys, tmp_path):
@@ -32,6 +35,9 @@ def test_kept_views_cost_no_accuracy(capsys, tmp_path):
         "miou_cached",
         "retrain_40_seconds",
         "peak_mib",
+        "vit_b16_step_ms_uncached",
+        "vit_b16_step_ms_cached",
+        "vit_b16_cached_speedup",
     }
     assert figures["miou_cached"] == pytest.approx(figures["miou_uncached"], abs=1)
     assert all(value > 0 for value in figures.values())

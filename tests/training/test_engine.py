@@ -6,6 +6,7 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
+from weclip_training.batches import GroupedDecoder, Slot, group_by_size
 from weclip_training.config import FitConfig
 from weclip_training.engine import fit
 from weclip_training.schedule import make_optimizer
@@ -130,6 +131,25 @@ def test_training_is_the_same_for_the_same_seed(decoder_config, views, builder):
     assert runs[0] == runs[1]
     assert [e.step for e in events] == [1, 2, 3, 4]
     assert all(np.isfinite(e.total) for e in events)
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+def test_mixed_precision_decodes_kept_tokens(decoder_config, views, precision):
+    decoder = fresh_decoder(decoder_config)
+    slots = [Slot(view, torch.ones(decoder_config.width)) for view in views]
+    exact = GroupedDecoder(decoder)(group_by_size(slots))
+    with torch.autocast("cpu", precision):
+        mixed = GroupedDecoder(decoder)(group_by_size(slots))
+    for output, expected in zip(mixed, exact, strict=True):
+        assert output.logits.dtype == precision
+        assert torch.allclose(output.logits.float(), expected.logits, atol=0.05)
+
+
+def test_a_process_keeps_its_precision(decoder_config, views, builder):
+    list(fit(fresh_decoder(decoder_config), GivenViews(views), builder, replace(CONFIG, steps=1)))
+    config = replace(CONFIG, precision="bf16")
+    with pytest.raises(UserError, match="start another"):
+        next(fit(fresh_decoder(decoder_config), GivenViews(views), builder, config))
 
 
 def test_training_learns_its_pseudo_labels(decoder_config, views, builder):

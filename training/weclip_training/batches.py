@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from weclip_napari.core.losses import LossSums, loss_counts, loss_sums
+from weclip_napari.core.losses import loss_counts, loss_sums
 from weclip_training.ordering import image_at
 
 if TYPE_CHECKING:
@@ -37,10 +37,10 @@ Group = list[Slot]
 
 
 class Target(NamedTuple):
-    """What a group is trained towards: labels of its logits and of A_f, (b, H, W) uint8."""
+    """What a group is trained towards: labels (b, H, W) and pairs (b, n, n), uint8."""
 
     labels: Tensor
-    affinity_labels: Tensor
+    pairs: Tensor
 
 
 class GroupedDecoder(nn.Module):
@@ -54,7 +54,7 @@ class GroupedDecoder(nn.Module):
         """Decode each group."""
         return [
             self.decoder(
-                torch.stack([slot.view.tokens for slot in group]).float(),
+                torch.stack([slot.view.tokens.float() for slot in group]),
                 group[0].view.grid,
                 torch.stack([slot.channel_mask for slot in group]),
             )
@@ -83,22 +83,15 @@ def group_by_size(slots: Sequence[Slot]) -> list[Group]:
     return list(groups.values())
 
 
-def count(groups: Sequence[Group], targets: Sequence[Target]) -> Tensor:
+def count(targets: Sequence[Target]) -> Tensor:
     """Count what the losses of all groups sum up over, (4,)."""
-    counts = [
-        loss_counts(target.labels, group[0].view.grid, target.affinity_labels)
-        for group, target in zip(groups, targets, strict=True)
-    ]
-    return torch.stack(counts).sum(dim=0)
+    return torch.stack([loss_counts(*target) for target in targets]).sum(dim=0)
 
 
-def sum_up(outputs: Sequence[DecoderOutput], targets: Sequence[Target]) -> LossSums:
-    """Sum up the losses of all groups."""
+def sum_up(outputs: Sequence[DecoderOutput], targets: Sequence[Target]) -> Tensor:
+    """Sum up the losses of all groups, (4,)."""
     parts = [
-        loss_sums(out.logits.float(), out.affinity.float(), target.labels, target.affinity_labels)
-        for out, target in zip(outputs, targets, strict=True)
+        loss_sums(output.logits.float(), output.affinity.float(), *target)
+        for output, target in zip(outputs, targets, strict=True)
     ]
-    return LossSums(
-        torch.stack([part.sums for part in parts]).sum(dim=0),
-        torch.stack([part.counts for part in parts]).sum(dim=0),
-    )
+    return torch.stack(parts).sum(dim=0)

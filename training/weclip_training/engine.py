@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 
-from weclip_napari.core.losses import LossSums
+from weclip_napari.core.losses import combine
 from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.errors import UserError
 from weclip_training.batches import (
@@ -81,12 +81,24 @@ class TrainStep:
 
 
 def make_accelerator(config: FitConfig, device: torch.device) -> Accelerator:
-    """Return what carries devices, precision and processes."""
-    return Accelerator(
-        cpu=device.type == "cpu",
-        mixed_precision=config.precision,
-        gradient_accumulation_steps=config.accumulate,
-    )
+    """Return what carries devices, precision and processes.
+
+    Raises
+    ------
+    UserError
+        If this process has trained with another precision before.
+    """
+    try:
+        return Accelerator(
+            cpu=device.type == "cpu",
+            mixed_precision=config.precision,
+            gradient_accumulation_steps=config.accumulate,
+        )
+    except ValueError as error:
+        raise UserError(
+            f"Precision {config.precision!r} cannot be used here: {error}. A process trains with "
+            "one precision; start another one, as weclip-train does."
+        ) from error
 
 
 def fit(
@@ -188,17 +200,17 @@ def _add_gradients(
     module, config = labelling.module, labelling.config
     groups = [group_by_size(slots) for slots in parts]
     targets = [labelling.targets(part, step) for part in groups]
-    counts = torch.stack([count(*part) for part in zip(groups, targets, strict=True)]).sum(dim=0)
+    counts = torch.stack([count(target) for target in targets]).sum(dim=0)
     counts = _over_processes(counts, accelerator)
     shares = config.accumulate * accelerator.num_processes
     sums = torch.zeros(4, device=counts.device)
     for part, target in zip(groups, targets, strict=True):
         with accelerator.accumulate(module):
             own = sum_up(module(part), target)
-            loss = own.losses(config.affinity_weight, counts).total
+            loss = combine(own, counts, config.affinity_weight).total
             accelerator.backward(loss * shares)  # parts and processes are averaged
-        sums += own.sums.detach()
-    return LossSums(_over_processes(sums, accelerator), counts).losses(config.affinity_weight)
+        sums += own.detach()
+    return combine(_over_processes(sums, accelerator), counts, config.affinity_weight)
 
 
 def _over_processes(values: Tensor, accelerator: Accelerator) -> Tensor:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from weclip_napari.core.losses import affinity_label
 from weclip_napari.core.postprocess import resize
 from weclip_training.batches import Slot, Target
 from weclip_training.targets import affinity_target, agreed, final_label
@@ -91,7 +92,8 @@ class Labelling:
             prediction = None if output is None else _prediction(output.logits[number], label)
             kind = self.config.affinity_target
             affinity_labels.append(affinity_target(label, prediction, kind))
-        return Target(torch.stack(labels), torch.stack(affinity_labels))
+        pairs = affinity_label(torch.stack(affinity_labels), group[0].view.grid)
+        return Target(torch.stack(labels), pairs)
 
     def _label(self, view: View, learned: Tensor | None, opinion: Tensor | None) -> Tensor:
         """Return the label of one view, (H, W) uint8."""

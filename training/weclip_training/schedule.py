@@ -31,5 +31,10 @@ def rate_factor(step: int, total: int, *, warmup: int = WARMUP_STEPS, power: flo
 def make_optimizer(decoder: nn.Module, rate: float = RATE) -> AdamW:
     """Return AdamW over all parameters; weight decay also acts on biases and norms."""
     return AdamW(
-        decoder.parameters(), lr=rate, betas=(0.9, 0.999), eps=1e-8, weight_decay=WEIGHT_DECAY
+        decoder.parameters(),
+        lr=rate,
+        betas=(0.9, 0.999),
+        eps=1e-8,
+        weight_decay=WEIGHT_DECAY,
+        fused=True,
     )

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from open_clip.transformer import ResidualAttentionBlock, VisionTransformer
 from torch import Tensor, nn
 
+from weclip_napari.core.attention import project_heads
 from weclip_napari.core.device import encoder_autocast
 from weclip_napari.core.weights import fingerprint_of
 from weclip_napari.errors import UserError
@@ -256,17 +257,6 @@ def run_block(block: Any, x: Tensor, attention: Tensor | None) -> Tensor:
         context[:, head] = weights.to(v.dtype) @ v[:, head]
     x = x + block.ls_1(block.attn.out_proj(context.transpose(1, 2).flatten(2)))
     return cast("Tensor", x + block.ls_2(block.mlp(block.ln_2(x))))
-
-
-def project_heads(attention: nn.MultiheadAttention, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Project (b, n+1, C) to queries, keys and values, each (b, heads, n+1, d).
-
-    The queries are already divided by sqrt(d).
-    """
-    batch, length, _ = z.shape
-    qkv = F.linear(z, attention.in_proj_weight, attention.in_proj_bias)
-    q, k, v = qkv.view(batch, length, 3, attention.num_heads, -1).permute(2, 0, 3, 1, 4)
-    return q * q.shape[-1] ** -0.5, k, v
 
 
 def _check_supported(clip: nn.Module, name: str) -> None:

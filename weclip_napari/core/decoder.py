@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from weclip_napari.core.attention import project_heads
 
 if TYPE_CHECKING:
     from weclip_napari.core.config import DecoderConfig
@@ -40,12 +43,24 @@ class DecoderOutput:
         return torch.sigmoid(features.transpose(1, 2) @ features)
 
 
-class QuickGELU(nn.Module):
-    """CLIP's approximation of GELU."""
+_QUICK_GELU = 1.702
+
+
+class QuickGELUMLP(nn.Sequential):
+    """Linear, QuickGELU, linear, where QuickGELU(x) = x * sigmoid(1.702 x), as in CLIP.
+
+    That is silu(1.702 x) / 1.702. Both factors go into the weights, which are much smaller than
+    the activations of a batch.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__(nn.Linear(width, 4 * width), nn.SiLU(), nn.Linear(4 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x * sigmoid(1.702 x)."""
-        return x * torch.sigmoid(1.702 * x)
+        """Map (..., width) to the same shape."""
+        enter, act, leave = cast("tuple[nn.Linear, nn.SiLU, nn.Linear]", tuple(self.children()))
+        hidden = act(F.linear(x, _QUICK_GELU * enter.weight, _QUICK_GELU * enter.bias))
+        return F.linear(hidden, leave.weight / _QUICK_GELU, leave.bias)
 
 
 class DecoderBlock(nn.Module):
@@ -60,14 +75,13 @@ class DecoderBlock(nn.Module):
         self.norm_1 = nn.LayerNorm(width)
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.norm_2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), QuickGELU(), nn.Linear(4 * width, width)
-        )
+        self.mlp = QuickGELUMLP(width)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (b, n, width) tokens to tokens of the same shape."""
-        normed = self.norm_1(x)
-        x = x + self.attention(normed, normed, normed, need_weights=False)[0]
+        q, k, v = project_heads(self.attention, self.norm_1(x))
+        context = F.scaled_dot_product_attention(q, k, v, scale=1.0)
+        x = x + self.attention.out_proj(context.transpose(1, 2).flatten(2))
         y: Tensor = x + self.mlp(self.norm_2(x))
         return y
 
@@ -116,9 +130,16 @@ class WeclipDecoder(nn.Module):
         return DecoderOutput(logits=_to_map(decoded, grid), fused=_to_map(fused, grid))
 
     def _fuse(self, layer_tokens: Tensor) -> Tensor:
-        pairs = zip(self.taps, layer_tokens.unbind(1), strict=True)
-        fused: Tensor = self.fuse(torch.cat([tap(tokens) for tap, tokens in pairs], dim=-1))
-        return fused
+        """Project and fuse; the last two linear layers, with nothing between them, act as one."""
+        hidden, weights = [], []
+        bias: Tensor = self.fuse.bias
+        columns = self.fuse.weight.chunk(len(self.taps), dim=1)
+        for tap, own, tokens in zip(self.taps, columns, layer_tokens.unbind(1), strict=True):
+            enter, act, leave = cast("tuple[nn.Linear, nn.ReLU, nn.Linear]", tuple(tap.children()))
+            hidden.append(act(enter(tokens)))
+            weights.append(own @ leave.weight)
+            bias = bias + own @ leave.bias
+        return F.linear(torch.cat(hidden, dim=-1), torch.cat(weights, dim=1), bias)
 
     def _drop(self, fused: Tensor, channel_mask: Tensor | None) -> Tensor:
         if channel_mask is not None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from weclip_napari.core.backbone import project_heads
+from weclip_napari.core.attention import project_heads
 
 if TYPE_CHECKING:
     from weclip_napari.core.backbone import FrozenClip, LayerFeatures

@@ -8,6 +8,7 @@ import torch
 from open_clip.pos_embed import get_2d_sincos_pos_embed
 from torch.nn import functional as F
 
+from weclip_napari.core.attention import project_heads
 from weclip_napari.core.backbone import resize_positions
 
 if TYPE_CHECKING:
@@ -31,11 +32,8 @@ def embed_patches(visual: VisionTransformer, pixels: Tensor) -> Tensor:
 
 def attend(attention: nn.MultiheadAttention, x: Tensor) -> Tensor:
     """Self-attention written out: on a CPU in bfloat16 twice as fast as the fused kernel."""
-    batch, count, _ = x.shape
-    heads = attention.num_heads
-    qkv = F.linear(x, attention.in_proj_weight, attention.in_proj_bias)
-    q, k, v = qkv.reshape(batch, count, 3, heads, -1).permute(2, 0, 3, 1, 4)
-    weights = (q * (q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1).to(v.dtype)
+    q, k, v = project_heads(attention, x)
+    weights = (q @ k.transpose(-1, -2)).softmax(-1).to(v.dtype)
     return cast("Tensor", attention.out_proj((weights @ v).transpose(1, 2).reshape(x.shape)))
 
 
