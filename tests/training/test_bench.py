@@ -6,6 +6,7 @@ import pytest
 from weclip_training import bench
 
 from weclip_napari.cli import main
+from weclip_napari.core.config import WeclipConfig
 from weclip_napari.core.untrained import random_model
 
 
@@ -21,7 +22,8 @@ def small(tmp_path, monkeypatch):
         "LARGE_STEPS": 2,
     }.items():
         monkeypatch.setattr(bench, name, value)
-    monkeypatch.setattr(bench, "vit_b16", lambda device: random_model(classes=()))
+    large = random_model(classes=(), config=WeclipConfig(input_long_side=64))
+    monkeypatch.setattr(bench, "vit_b16", lambda device: large)
 
 
 def test_kept_views_cost_no_accuracy(capsys, tmp_path):
