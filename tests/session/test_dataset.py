@@ -66,7 +66,7 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
         read_dataset(tmp_path / "gone")
 
 
-@pytest.mark.parametrize("text", ["", "\n", "cat\ncat\n", "cat\n\ndog\n"])
+@pytest.mark.parametrize("text", ["", "\n", "cat\ncat\n", "cat\nCat\n", "cat\n\ndog\n"])
 def test_bad_class_lists(tmp_path: Path, text: str) -> None:
     (tmp_path / "classes.txt").write_text(text)
     with pytest.raises(UserError, match="1 to 254 different"):

@@ -80,6 +80,9 @@ def test_a_split_is_a_list(tree, line):
     (tree / "ImageSets" / "Segmentation" / "val.txt").write_text("2007_09\n")
     with pytest.raises(UserError, match="2007_09"):
         read_voc_tree(tree, CLASSES, "val")
+    (tree / "ImageSets" / "Segmentation" / "val.txt").write_text("\n")
+    with pytest.raises(UserError, match=r"val\.txt' is empty"):
+        read_voc_tree(tree, CLASSES, "val")
 
 
 def test_a_split_is_a_folder(tmp_path):

@@ -1,5 +1,7 @@
 """Data sets to train on."""
 
+import shutil
+
 import numpy as np
 import pytest
 from weclip_training.augment import UNKNOWN
@@ -34,6 +36,26 @@ def test_weak_training_never_sees_the_masks(scenes):
     assert data.images[1].tags
     assert (data.images[1].read_target(SIZE, 12) == UNKNOWN).all()
     assert not data.images[1].is_complete
+
+
+def test_weak_training_needs_no_masks(scenes):
+    shutil.rmtree(scenes / "masks")
+    assert len(open_data(DataConfig(str(scenes)), "weak").images) == 3
+    (scenes / "images").rename(scenes / "JPEGImages")
+    data = open_data(DataConfig(str(scenes)), "weak")
+    assert [len(image.tags) > 0 for image in data.images] == [True] * 3
+    (scenes / "tags.csv").unlink()
+    with pytest.raises(UserError, match="has no masks"):
+        open_data(DataConfig(str(scenes)), "weak")
+
+
+def test_nothing_to_train_or_to_score_on_is_told_at_once(scenes, tmp_path):
+    other = shutil.copytree(scenes, tmp_path / "other")
+    shutil.rmtree(other / "masks")
+    with pytest.raises(UserError, match="no image to score on: .* has no mask"):
+        open_data(DataConfig(str(scenes), held_out=str(other)), "weak")
+    with pytest.raises(UserError, match="no image to train on: .* has no mask"):
+        open_data(DataConfig(str(other)), "full")
 
 
 def test_full_training_sees_every_pixel(scenes):

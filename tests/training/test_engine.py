@@ -239,6 +239,13 @@ def test_a_loss_that_is_no_number_stops_before_it_does_harm(decoder_config, view
     assert all(torch.isfinite(value).all() for value in decoder.state_dict().values())
 
 
+def test_weights_that_are_no_numbers_are_never_passed_on(decoder_config, views, builder):
+    decoder = fresh_decoder(decoder_config)
+    events = fit(decoder, GivenViews(views), builder, replace(CONFIG, rate=1e44, warmup=0))
+    with pytest.raises(UserError, match="after step 1"):
+        next(events)
+
+
 def test_people_decide_their_pixels_and_the_pseudo_label_the_others(builder, views):
     target = np.full(views[1].image_size, -1, np.int16)
     target[:25], target[:, :10] = 2, 255

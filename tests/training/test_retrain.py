@@ -1,10 +1,14 @@
 """Retraining from what was corrected and tagged in the annotator."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from weclip_training.annotated import plan_folder
 from weclip_training.checkpoints import FOLDER, OPTIMIZER, last_checkpoint
 from weclip_training.cli import main
 from weclip_training.retrain import retrain, retrain_config
@@ -12,7 +16,7 @@ from weclip_training.retrain import retrain, retrain_config
 from weclip_napari.core.checkpoint import load_model, random_model, save_model
 from weclip_napari.errors import UserError
 from weclip_napari.session.annotation import Annotation, AnnotationStore
-from weclip_napari.session.folder_models import RUN_RESULT
+from weclip_napari.session.folder_models import RUN_RESULT, runs_folder
 from weclip_napari.session.images import write_image
 from weclip_napari.session.states import State
 
@@ -125,6 +129,24 @@ def test_the_annotations_are_left_as_they_are(config, folder):
     assert after == before
 
 
+def test_held_out_images_that_do_not_fit_any_more_are_left_out(
+    config, folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("weclip_training.annotated.HELD_OUT_SHARE", 0.99)
+    held_out = [image.path for image in plan_folder(folder).held_out]
+    assert len(held_out) == 5
+    write_image(held_out[0], np.zeros((20, 24, 3), np.uint8))
+    list(retrain(config))
+    result = json.loads((tmp_path / "run" / RUN_RESULT).read_text())
+    assert result["images"] == 4
+    assert result["mean_after"] is not None
+    for path in held_out:
+        path.write_bytes(b"broken")
+    with pytest.raises(UserError, match="Not one held-out image can be scored"):
+        list(retrain(config))
+    assert last_checkpoint(config.run).step == 8
+
+
 def test_nothing_accepted_is_told(config, folder):
     for path in (folder / "weclip_masks").glob("*.png.json"):
         path.unlink()
@@ -142,6 +164,21 @@ def test_the_command_line_prints_events_and_leaves_its_run_beside_the_images(fol
     (run,) = (folder / "weclip_models" / "runs").iterdir()
     assert (run / RUN_RESULT).exists()
     assert json.loads((run / "config.json").read_text())["data"]["selection"] == "reviewed"
+
+
+def test_two_processes_name_one_run(folder, base):
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    options = ["--model", base, "--device", "cpu", "--steps", "1"]
+    done = subprocess.run(
+        [sys.executable, *launch, "-m", "weclip_training", "retrain", str(folder), *options],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    (run,) = runs_folder(folder).iterdir()
+    assert (run / RUN_RESULT).exists()
 
 
 def test_a_run_that_another_process_is_at_is_left_alone(config):

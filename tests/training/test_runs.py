@@ -14,7 +14,8 @@ import pytest
 from weclip_training.checkpoints import FOLDER, OPTIMIZER, last_checkpoint
 from weclip_training.cli import main
 from weclip_training.config import DataConfig, FitConfig, TrainConfig, ViewConfig
-from weclip_training.recording import METRICS, read_metrics, record
+from weclip_training.ordering import image_at
+from weclip_training.recording import CURVES, METRICS, REPORT, read_metrics, record
 from weclip_training.runs import train
 from weclip_training.setup import load_base
 
@@ -130,6 +131,28 @@ def test_a_run_that_was_broken_off_goes_on_as_if_it_had_not_been(config, tmp_pat
     assert list(train(config)) == []
 
 
+def test_a_line_of_figures_that_was_cut_short_is_left_out(config, tmp_path):
+    events = record(config, train(config))
+    for _ in range(4):
+        next(events)
+    events.close()
+    with (tmp_path / "run" / METRICS).open("a") as file:
+        file.write("5,2.0e-")
+    list(record(config, train(config)))
+    lines = (tmp_path / "run" / METRICS).read_text().splitlines()
+    assert [line.split(",")[0] for line in lines[1:]] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_a_run_that_was_killed_before_its_report_still_gets_it(config, tmp_path):
+    list(record(config, train(config)))
+    names = (CURVES, REPORT)
+    reports = [(tmp_path / "run" / name).read_bytes() for name in names]
+    for name in names:
+        (tmp_path / "run" / name).unlink()
+    assert list(record(config, train(config))) == []
+    assert [(tmp_path / "run" / name).read_bytes() for name in names] == reports
+
+
 def names_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -199,20 +222,42 @@ def test_killing_a_run_loses_no_checkpoint(config, tmp_path):
     assert [next(events).total for _ in range(2)] == pytest.approx(expected[-2:], rel=1e-5)
 
 
+def launch_two(config, tmp_path):
+    """Train in two processes; on CPUs, Accelerate starts more than one only when asked this way."""
+    launch = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    return subprocess.run(
+        [sys.executable, *launch, *command(replace(config, device=None), tmp_path)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "CUDA_VISIBLE_DEVICES": ""},
+        timeout=300,
+    )
+
+
 def test_two_processes_do_what_one_does(config, tmp_path):
     config = replace(config, fit=replace(config.fit, batch=4))
     alone = losses(train(replace(config, run=str(tmp_path / "alone"))))
-    launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
-    done = subprocess.run(
-        [sys.executable, *launch, *command(config, tmp_path)],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "ACCELERATE_USE_CPU": "true"},
-        timeout=300,
-    )
+    done = launch_two(config, tmp_path)
     assert done.returncode == 0, done.stderr
     rows = read_metrics(tmp_path / "run" / METRICS)
     assert [row["total"] for row in rows] == pytest.approx(alone, rel=1e-4)
+
+
+def test_a_batch_that_two_processes_cannot_share_is_refused(config, tmp_path):
+    done = launch_two(replace(config, fit=replace(config.fit, batch=3)), tmp_path)
+    assert done.returncode != 0
+    assert "(2 processes, 1 parts each)" in done.stderr
+
+
+def test_what_either_process_leaves_out_is_told(config, tmp_path):
+    fit = replace(config.fit, steps=1, batch=6)
+    for place in (0, 1):  # the processes take turns in a batch
+        number = image_at(place, (range(6),), fit.seed)
+        (tmp_path / "data" / "images" / f"{number}.png").write_bytes(b"broken")
+    data = replace(config.data, held_out=None)
+    done = launch_two(replace(config, data=data, fit=fit), tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / REPORT).read_text().count("cannot be read as an image") == 2
 
 
 def test_a_damaged_image_is_left_out_and_told(config, tmp_path):
@@ -223,6 +268,51 @@ def test_a_damaged_image_is_left_out_and_told(config, tmp_path):
     assert "3.png" in problems[0]
 
 
+def problems_of(events):
+    return [problem for event in events for problem in event.problems]
+
+
+@pytest.mark.parametrize("crop", [None, 2])
+def test_an_image_smaller_than_a_patch_is_named(config, tmp_path, crop):
+    if crop is None:
+        write_image(tmp_path / "data" / "images" / "3.png", np.zeros((1, 1, 3), np.uint8))
+        write_mask(tmp_path / "data" / "masks" / "3.png", np.zeros((1, 1), np.uint8))
+        problems = problems_of(train(config))
+        assert sum("3.png: The image has 1 x 1 pixels" in problem for problem in problems) == 1
+    else:
+        views = ViewConfig(crop, (0.9, 1.1))
+        with pytest.raises(UserError, match=r"png: The image has 2 x 2 pixels"):
+            next(train(replace(config, views=views)))
+
+
+def test_an_image_that_is_gone_meanwhile_is_left_out_and_named(config, tmp_path):
+    config = replace(config, data=replace(config.data, held_out=None))
+    events = record(config, train(config))
+    next(events)
+    for number in range(5):
+        (tmp_path / "data" / "images" / f"{number}.png").unlink()
+    problems = problems_of(events)
+    assert len(problems) == 5
+    assert all("cannot be read" in problem for problem in problems)
+    assert "4.png" in (tmp_path / "run" / REPORT).read_text()
+
+
+def test_held_out_images_that_are_gone_cost_no_training(config, tmp_path):
+    held_out = write_dataset(tmp_path / "held")
+    config = replace(config, data=replace(config.data, held_out=str(held_out)), evaluate_every=3)
+    events = train(config)
+    first = next(events)
+    (held_out / "masks" / "1.png").unlink()
+    middle = [next(events), next(events)]
+    assert "1.png" in middle[-1].problems[0]
+    assert middle[-1].metrics
+    shutil.rmtree(held_out / "masks")
+    rest = list(events)
+    assert problems_of([first, *middle[:-1], *rest[:-1]]) == []
+    assert "no image that can be scored" in rest[-1].problems[0]
+    assert last_checkpoint(config.run).step == 6
+
+
 def test_a_data_set_without_a_usable_image_is_refused(config, tmp_path):
     for image in (tmp_path / "data" / "images").iterdir():
         image.write_bytes(b"broken")
@@ -230,10 +320,26 @@ def test_a_data_set_without_a_usable_image_is_refused(config, tmp_path):
         next(train(config))
 
 
-def test_a_run_folder_with_other_settings_is_left_alone(config):
-    list(train(config))
-    with pytest.raises(UserError, match="other settings"):
-        next(train(replace(config, first_layer=2)))
+def test_a_run_folder_with_other_settings_is_left_alone(config, tmp_path):
+    list(record(config, train(config)))
+    other = replace(config, first_layer=2)
+    for events in (train(other), record(other, train(other))):
+        with pytest.raises(UserError, match="other settings"):
+            next(events)
+    kept = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert TrainConfig.from_json(kept) == config
+
+
+def test_a_run_does_not_go_on_with_another_backbone(config, tmp_path, backbone):
+    model = shutil.copytree(backbone, tmp_path / "model")
+    config = replace(config, model=str(model))
+    events = train(config)
+    for _ in range(2):
+        next(events)
+    events.close()
+    save_model(model, random_model(classes=CLASSES, seed=7))
+    with pytest.raises(UserError, match="was trained on the backbone"):
+        next(train(config))
 
 
 def test_a_folder_that_cannot_be_written_is_told(config, tmp_path):

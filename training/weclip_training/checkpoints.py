@@ -16,14 +16,20 @@ import contextlib
 import json
 import shutil
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from weclip_napari.core.checkpoint import is_fetchable
-from weclip_napari.core.storage import DECODER, read_manifest, save_model, write_tensors
+from weclip_napari.core.storage import (
+    DECODER,
+    load_decoder,
+    read_manifest,
+    save_model,
+    write_tensors,
+)
 from weclip_napari.core.weights import load_state, read_state
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_text_atomically
@@ -35,6 +41,7 @@ if TYPE_CHECKING:
     from torch import Tensor
     from torch.optim import Optimizer
 
+    from weclip_napari.core.backbone import FrozenClip
     from weclip_napari.core.decoder import WeclipDecoder
     from weclip_napari.core.model import WeclipModel
 
@@ -135,6 +142,23 @@ def last_checkpoint(run: str | Path) -> Checkpoint | None:
     return read_checkpoint(found[-1]) if found else None
 
 
+def own_checkpoint(config: TrainConfig) -> Checkpoint | None:
+    """Find where a run stood last; None if it has no checkpoint.
+
+    Raises
+    ------
+    UserError
+        If its folder holds another run, or the checkpoint's description cannot be read.
+    """
+    last = last_checkpoint(config.run)
+    if last is not None and replace(last.config, run=config.run) != config:
+        raise UserError(
+            f"'{config.run}' holds a run with other settings. Name another folder, or go on with "
+            f"that one: weclip-train resume '{config.run}'."
+        )
+    return last
+
+
 def read_checkpoint(path: Path) -> Checkpoint:
     """Read what a checkpoint says about itself.
 
@@ -160,15 +184,18 @@ def classes_of(checkpoint: Checkpoint) -> tuple[str, ...]:
     return manifest.decoder.classes if manifest.decoder else ()
 
 
-def restore(checkpoint: Checkpoint, decoder: WeclipDecoder, optimizer: Optimizer) -> None:
+def restore(
+    checkpoint: Checkpoint, decoder: WeclipDecoder, optimizer: Optimizer, backbone: FrozenClip
+) -> None:
     """Put a decoder and its optimiser where a run stood.
 
     Raises
     ------
     UserError
-        When a file cannot be read or does not fit.
+        When a file cannot be read or does not fit, or the run's backbone was another one.
     """
-    load_state(decoder, read_state(checkpoint.path / DECODER), checkpoint.path / DECODER)
+    file = checkpoint.path / DECODER
+    load_state(decoder, load_decoder(file, backbone).state_dict(), file)
     moments = read_state(checkpoint.path / OPTIMIZER)
     parameters = optimizer.param_groups[0]["params"]
     for number, parameter in enumerate(parameters):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from weclip_napari.console import at_least, exit_code, positive, say
 from weclip_napari.core.classes import COCO_CLASSES, VOC_CLASSES
-from weclip_napari.errors import UserError
+from weclip_napari.errors import UserError, naming
 from weclip_training.config import (
     RETRAIN_STEPS,
     DataConfig,
@@ -83,12 +83,12 @@ def _add_retrain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
-    from weclip_training.retrain import new_run, retrain_config
+    from weclip_training.retrain import retrain_config
 
     configured = partial(
         retrain_config,
         args.data,
-        args.run or new_run(args.data),
+        args.run or _new_run(args.data, args.device),
         model=args.model,
         weights=args.weights,
         device=args.device,
@@ -100,12 +100,23 @@ def _configure_retraining(args: argparse.Namespace) -> TrainConfig:
     return configured(steps=_measured_steps(configured(steps=RETRAIN_STEPS), args.minutes))
 
 
+def _new_run(folder: str, device: str | None) -> str:
+    """Name a run folder after the present moment, of which each process would have its own."""
+    from accelerate.utils import broadcast_object_list
+
+    from weclip_training.engine import processes
+    from weclip_training.retrain import new_run
+
+    names, _ = [str(new_run(folder))], processes(device)
+    broadcast_object_list(names)
+    return names[0]
+
+
 def _measured_steps(config: TrainConfig, minutes: float) -> int:
-    from accelerate import PartialState
-
     from weclip_training.budget import steps_within
+    from weclip_training.engine import processes
 
-    if PartialState(cpu=config.device == "cpu").num_processes > 1:
+    if processes(config.device).num_processes > 1:
         raise UserError("Several processes would measure different times; give --steps instead.")
     steps = steps_within(config, minutes)
     say(f"{steps} steps fit into about {minutes:g} min")
@@ -209,10 +220,11 @@ def _configured(args: argparse.Namespace) -> TrainConfig:
 
     path = args.run / RUN_CONFIG
     try:
-        config = TrainConfig.from_json(json.loads(path.read_text(encoding="utf-8")))
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise UserError(f"'{path}' cannot be read ({error}); name the folder of a run.") from error
-    return replace(config, run=str(args.run))
+    with naming(path):
+        return replace(TrainConfig.from_json(settings), run=str(args.run))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -232,13 +244,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _train(config: TrainConfig, *, print_events: bool) -> int:
-    from accelerate import PartialState
-
+    from weclip_training.engine import processes
     from weclip_training.recording import record
     from weclip_training.retrain import retrain
     from weclip_training.runs import train
 
-    if not PartialState(cpu=config.device == "cpu").is_main_process:
+    if not processes(config.device).is_main_process:
         for _ in train(config):  # the first process writes and speaks for all
             pass
         return 0

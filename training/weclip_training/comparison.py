@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,14 +10,14 @@ import numpy as np
 from weclip_napari.core.classes import ClassSet
 from weclip_napari.core.metrics import class_iou, confusion_matrix
 from weclip_napari.core.predictor import Predictor
-from weclip_napari.session.images import read_image
-from weclip_napari.session.masks import read_mask
+from weclip_napari.errors import UserError
+from weclip_napari.session.dataset import read_example
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from weclip_napari.core.model import WeclipModel
-    from weclip_napari.session.dataset import Dataset
+    from weclip_napari.session.dataset import Dataset, Example
 
 BACKGROUND = "background"
 
@@ -29,7 +29,7 @@ class Comparison:
     Attributes
     ----------
     images
-        How many were held out.
+        How many were held out and could be read.
     before, after
         From class, background included, to its IoU in percent; None where neither the truth nor
         a proposal has it.
@@ -61,7 +61,7 @@ def compare(
     held_out: Dataset,
     synonyms: Mapping[str, str],
 ) -> Comparison:
-    """Score what either model proposes for the tags of the held-out images.
+    """Score what either model proposes for the tags of the held-out images that can be read.
 
     Parameters
     ----------
@@ -75,8 +75,9 @@ def compare(
     Raises
     ------
     UserError
-        When an image cannot be read.
+        When not one image can be read.
     """
+    held_out = replace(held_out, examples=_readable(held_out.examples))
     return Comparison(
         len(held_out.examples),
         score_proposals(before, held_out, synonyms),
@@ -84,18 +85,39 @@ def compare(
     )
 
 
+def _readable(examples: Sequence[Example]) -> tuple[Example, ...]:
+    """Leave out what was lost or damaged since; training tells of it where it scores."""
+    found, problems = [], []
+    for example in examples:
+        try:
+            read_example(example)
+        except UserError as error:
+            problems.append(str(error))
+        else:
+            found.append(example)
+    if problems and not found:
+        raise UserError(f"Not one held-out image can be scored: {problems[0]}")
+    return tuple(found)
+
+
 def score_proposals(
     model: WeclipModel, held_out: Dataset, synonyms: Mapping[str, str]
 ) -> dict[str, float | None]:
-    """Return the IoU in percent of each class, background first, over all images; see `compare`."""
+    """Return the IoU in percent of each class, background first, over all images; see `compare`.
+
+    Raises
+    ------
+    UserError
+        When an image cannot be read or its mask has another size.
+    """
     predictor, classes = Predictor(model), ClassSet.from_names(held_out.classes)
     size = len(classes) + 1
     matrix = np.zeros((size, size), np.int64)
     for example in held_out.examples:
-        truth = read_mask(example.mask)
+        image, truth = read_example(example)
         proposed = np.zeros_like(truth)
         if example.tags:
-            predictor.set_image(read_image(example.image))
+            predictor.set_image(image)
             proposal = predictor.propose(example.tags, synonyms=synonyms)
             ids = [0, *(classes.label_id(tag) for tag in proposal.tags)]
             proposed = np.array(ids, np.uint8)[proposal.label_map]

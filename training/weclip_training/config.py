@@ -75,7 +75,10 @@ class FitConfig(JsonConfig):
 
     def __post_init__(self) -> None:
         """Refuse values that cannot work."""
-        _require(min(self.steps, self.batch, self.accumulate) >= 1, "a count is under 1")
+        counts = self.steps, self.batch, self.accumulate
+        _require(all(isinstance(count, int) for count in counts), "a count is no whole number")
+        _require(min(counts) >= 1, "a count is under 1")
+        _require(self.rate > 0, f"{self.rate=}")
         _require(self.affinity_target in get_args(AffinityTarget), f"{self.affinity_target=}")
         _require(self.precision in get_args(Precision), f"{self.precision=}")
         _require(self.affinity_weight >= 0, f"{self.affinity_weight=}")
@@ -223,8 +226,6 @@ class TrainConfig(JsonConfig):
             "fit": FitConfig,
             "views": ViewConfig,
         }
-        built = {
-            key: parts[key].from_json(value) if key in parts else value
-            for key, value in data.items()
-        }
-        return super().from_json(built)
+        if isinstance(data, dict):
+            data = data | {key: parts[key].from_json(data[key]) for key in parts if key in data}
+        return super().from_json(data)

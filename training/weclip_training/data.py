@@ -164,21 +164,22 @@ def open_data(config: DataConfig, supervision: Supervision) -> TrainData:
     UserError
         When a folder, list or class file is missing or unreadable.
     """
-    dataset = open_dataset(Path(config.root), config.split, config.classes)
-    held_out = None
+    root, masks = Path(config.root), supervision != "weak"
+    dataset = open_dataset(root, config.split, config.classes, masks=masks)
+    _require_images(dataset, "to train on")
+    notes, held_out = dataset.problems, None
     if config.held_out or config.held_out_split:
         place = Path(config.held_out or config.root)
         held_out = open_dataset(place, config.held_out_split, dataset.classes)
-        require_known(held_out, dataset.classes)
-    return TrainData(
-        dataset.classes,
-        ExampleImages(dataset.examples[: config.limit], supervision),
-        held_out,
-        dataset.problems,
-    )
+        require_scorable(held_out, dataset.classes)
+        notes = tuple(dict.fromkeys((*notes, *held_out.problems)))
+    images = ExampleImages(dataset.examples[: config.limit], supervision)
+    return TrainData(dataset.classes, images, held_out, notes)
 
 
-def open_dataset(folder: Path, split: str | None, classes: tuple[str, ...]) -> Dataset:
+def open_dataset(
+    folder: Path, split: str | None, classes: tuple[str, ...], *, masks: bool = True
+) -> Dataset:
     """List a data set folder, or a part of a tree like PASCAL VOC's.
 
     Parameters
@@ -189,6 +190,8 @@ def open_dataset(folder: Path, split: str | None, classes: tuple[str, ...]) -> D
         Of a tree; None is all of it.
     classes
         What the label ids mean where no ``classes.txt`` says so; none are those of PASCAL VOC.
+    masks
+        Whether images without a mask are left out.
 
     Raises
     ------
@@ -198,22 +201,28 @@ def open_dataset(folder: Path, split: str | None, classes: tuple[str, ...]) -> D
     if not is_voc_tree(folder):
         if split:
             raise UserError(f"'{folder}' is not a VOC tree; it has no split '{split}'.")
-        return read_dataset(folder, classes)
+        return read_dataset(folder, classes, masks=masks)
     listed = folder / CLASSES
     names = read_classes(listed) if listed.exists() else classes or VOC_CLASSES.names
-    return read_voc_tree(folder, names, split)
+    return read_voc_tree(folder, names, split, masks=masks)
 
 
-def require_known(held_out: Dataset, classes: tuple[str, ...]) -> None:
-    """Make sure that held-out masks have the label ids of the classes that are trained.
+def require_scorable(held_out: Dataset, classes: tuple[str, ...]) -> None:
+    """Make sure that held-out masks are there, with the label ids of the classes that are trained.
 
     Raises
     ------
     UserError
-        If they list their classes otherwise.
+        If there are none, or they list their classes otherwise.
     """
+    _require_images(held_out, "to score on")
     if held_out.classes != classes:
         raise UserError(
             f"'{held_out.folder}' lists other classes ({', '.join(held_out.classes)}) than are "
             f"trained ({', '.join(classes)}); list the same in both, in the same order."
         )
+
+
+def _require_images(dataset: Dataset, purpose: str) -> None:
+    if not len(dataset.examples):
+        raise UserError(f"'{dataset.folder}' has no image {purpose}: {dataset.problems[0]}")

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 
+from weclip_napari.core.device import pick_device
 from weclip_napari.core.losses import combine
 from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.errors import UserError
@@ -80,6 +81,22 @@ class TrainStep:
     problems: tuple[str, ...] = ()
 
 
+def processes(device: str | None) -> PartialState:
+    """Tell which of the processes that train together this one is.
+
+    Parameters
+    ----------
+    device
+        As for `pick_device`; without a GPU, Accelerate finds the others only if told so.
+
+    Raises
+    ------
+    UserError
+        If the device cannot be used.
+    """
+    return PartialState(cpu=pick_device(device).type == "cpu")
+
+
 def make_accelerator(config: FitConfig, device: torch.device) -> Accelerator:
     """Return what carries devices, precision and processes.
 
@@ -142,7 +159,8 @@ def fit(
     ------
     UserError
         If there is nothing to train on, the batch cannot be shared out evenly, an image cannot be
-        used, or the loss is no number; the decoder is then as it was before that step.
+        used, or the loss is no number; the decoder is then as it was before that step. If its
+        weights themselves became no numbers, that step is not yielded.
     """
     if not len(views):
         raise UserError("There are no images to train on. Give at least one with its tags.")
@@ -170,11 +188,12 @@ def fit(
         losses = _add_gradients(labelling, parts, step, accelerator)
         if not np.isfinite(losses.total.item()):
             raise UserError(
-                f"The loss is not a number any more at step {step + 1}. Lower the learning rate "
-                f"({config.rate:g}) and go on from the last checkpoint."
+                f"The loss is not a number any more at step {step + 1}. Train with a lower rate "
+                f"than {config.rate:g} in another folder; the checkpoints so far stay."
             )
         prepared.step()
         prepared.zero_grad()
+        _require_finite(decoder, step + 1, config.rate)
         yield TrainStep(
             step=step + 1,
             steps=config.steps,
@@ -184,6 +203,15 @@ def fit(
             rate=rate,
             images_per_second=config.batch / (time.monotonic() - began),
             memory_mib=peak_mib(accelerator.device),
+        )
+
+
+def _require_finite(decoder: WeclipDecoder, step: int, rate: float) -> None:
+    """Stop before weights that are lost take the place of the last good checkpoint."""
+    if not torch.stack([value.isfinite().all() for value in decoder.parameters()]).all():
+        raise UserError(
+            f"The decoder's weights are not numbers any more after step {step}. Train with a lower "
+            f"rate than {rate:g} in another folder; the checkpoints so far stay."
         )
 
 

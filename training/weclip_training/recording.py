@@ -15,6 +15,7 @@ from filelock import FileLock, Timeout
 from weclip_napari.errors import UserError
 from weclip_napari.session.atomic import write_bytes_atomically, write_text_atomically
 from weclip_napari.session.folder_models import RUN_CONFIG
+from weclip_training.checkpoints import own_checkpoint
 from weclip_training.curves import draw_curves
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ def record(config: TrainConfig, events: Iterable[TrainStep]) -> Iterator[TrainSt
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
+            own_checkpoint(config)  # before the settings of another run are written over
             text = json.dumps(config.to_json(), indent=1) + "\n"
             write_text_atomically(folder / RUN_CONFIG, text)
             yield from _write_down(folder, config, events)
@@ -92,6 +94,8 @@ def _write_down(
             csv.DictWriter(file, _columns()).writerow(row)
         _show(board, row)
         yield event
+    if not rows and not (folder / REPORT).exists():  # killed when all but this was done
+        rows = _rows_before(folder / METRICS, config.fit.steps + 1)
     if rows:
         draw_curves(folder / CURVES, rows)
         text = report_text(config, rows, problems)
@@ -99,12 +103,16 @@ def _write_down(
 
 
 def read_metrics(path: Path) -> list[Row]:
-    """Read ``metrics.csv``; scores are None in steps that were not scored."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [
-            {name: float(value) if value else None for name, value in row.items()}
-            for row in csv.DictReader(file)
-        ]
+    """Read ``metrics.csv``; scores are None in steps that were not scored.
+
+    A last line that a full disk, or the end of the process, cut short is left out.
+    """
+    lines = path.read_bytes().decode("utf-8").splitlines(keepends=True)
+    whole = [line for line in lines if line.endswith("\n")]
+    return [
+        {name: float(value) if value else None for name, value in row.items()}
+        for row in csv.DictReader(whole)
+    ]
 
 
 def report_text(config: TrainConfig, rows: list[Row], problems: Iterable[str] = ()) -> str:
@@ -149,7 +157,8 @@ def _rows_before(path: Path, step: int) -> list[Row]:
     """Read the lines of a run that goes on; those after its last checkpoint are done anew."""
     if not path.exists() or step == 1:
         return []
-    return [row for row in read_metrics(path) if row["step"] < step]
+    rows = [row | {"step": int(row["step"])} for row in read_metrics(path)]
+    return [row for row in rows if row["step"] < step]
 
 
 def _write_rows(path: Path, rows: list[Row]) -> None:

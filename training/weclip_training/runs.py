@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from accelerate.utils import gather_object
+
 from weclip_napari.core.feature_store import FeatureStore
 from weclip_napari.core.folders import views_folder
 from weclip_napari.core.losses import IGNORE
@@ -14,7 +16,7 @@ from weclip_napari.evaluate import evaluate_dataset
 from weclip_training.augment import UNKNOWN, RandomCrop
 from weclip_training.checkpoints import (
     classes_of,
-    last_checkpoint,
+    own_checkpoint,
     restore,
     save_checkpoint,
     tidy,
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from torch.optim import Optimizer
 
     from weclip_napari.session.dataset import Dataset
-    from weclip_training.checkpoints import Checkpoint
     from weclip_training.config import FitConfig, TrainConfig
     from weclip_training.engine import TrainStep
     from weclip_training.setup import Setup
@@ -66,14 +67,14 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
     """
     if config.crf:
         require_crf()
-    last = _last_of(config)
+    last = own_checkpoint(config)
     if last is not None and last.step >= config.fit.steps:
         tidy(config.run)
         return
     setup = set_up(config, None if last is None else classes_of(last))
     optimizer = make_optimizer(setup.decoder, config.fit.rate)
     if last is not None:
-        restore(last, setup.decoder, optimizer)
+        restore(last, setup.decoder, optimizer, setup.base.backbone)
     accelerator = make_accelerator(config.fit, setup.base.backbone.device)
     views = TolerantViews(open_views(config, setup))
     fitted = fit(
@@ -86,12 +87,15 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
         start=0 if last is None else last.step,
         unseen=setup.unseen,
     )
-    notes = setup.data.notes
+    notes, told = setup.data.notes, set[str]()
     for event in fitted:
-        event = replace(event, problems=(*notes, *views.new_problems()))
-        notes = ()
+        problems = gather_object(list(views.new_problems()))  # each process opens its own images
+        event = replace(event, problems=(*notes, *problems))
         if accelerator.is_main_process:
             event = _look_back(event, config, setup, optimizer)
+        new = tuple(x for x in dict.fromkeys(event.problems) if x not in told)
+        event = replace(event, problems=new)
+        told.update(new)
         accelerator.wait_for_everyone()
         yield event
 
@@ -101,23 +105,6 @@ def _fit_config(config: TrainConfig) -> FitConfig:
     if config.supervision == "full":
         return replace(config.fit, affinity_weight=0.0, switch_step=None)
     return config.fit
-
-
-def _last_of(config: TrainConfig) -> Checkpoint | None:
-    """Find where the run stood.
-
-    Raises
-    ------
-    UserError
-        If its folder holds another run.
-    """
-    last = last_checkpoint(config.run)
-    if last is not None and replace(last.config, run=config.run) != config:
-        raise UserError(
-            f"'{config.run}' holds a run with other settings. Name another folder, or give the "
-            "settings of its config.json to go on with it."
-        )
-    return last
 
 
 def open_views(config: TrainConfig, setup: Setup) -> ViewSource:
@@ -147,7 +134,7 @@ def _look_back(
 ) -> TrainStep:
     """Score and keep the model where that is due."""
     if setup.data.held_out is not None and _is_due(event, config.evaluate_every):
-        event = replace(event, metrics=_metrics(config, setup, setup.data.held_out))
+        event = _scored(event, config, setup, setup.data.held_out)
     if _is_due(event, config.checkpoint_every):
         model = setup.model(config)
         path = save_checkpoint(config, model, optimizer, event.step, event.metrics)
@@ -157,9 +144,14 @@ def _look_back(
     return event
 
 
-def _metrics(config: TrainConfig, setup: Setup, held_out: Dataset) -> dict[str, float]:
-    report = evaluate_dataset(setup.model(config), held_out, stages=SCORED, crf=config.crf)
-    return {stage: value for stage, value in report.miou.items() if value is not None}
+def _scored(event: TrainStep, config: TrainConfig, setup: Setup, held_out: Dataset) -> TrainStep:
+    """Add the scores; held-out images that got lost or damaged must not cost what was trained."""
+    try:
+        report = evaluate_dataset(setup.model(config), held_out, stages=SCORED, crf=config.crf)
+    except UserError as error:
+        return replace(event, problems=(*event.problems, str(error)))
+    metrics = {stage: value for stage, value in report.miou.items() if value is not None}
+    return replace(event, metrics=metrics, problems=(*event.problems, *report.problems))
 
 
 def _is_due(event: TrainStep, every: int) -> bool:

@@ -17,7 +17,7 @@ from weclip_napari.core.typed_tags import prompt_words
 from weclip_napari.errors import UserError
 from weclip_napari.session.dataset import read_dataset
 from weclip_training.annotated import AnnotatedImages, plan_folder, require_usable, write_held_out
-from weclip_training.data import TrainData, open_data, require_known
+from weclip_training.data import TrainData, open_data, require_scorable
 from weclip_training.extension import extended
 from weclip_training.views import ViewBuilder
 
@@ -133,7 +133,7 @@ def _annotated(config: TrainConfig, base: WeclipModel, classes: tuple[str, ...] 
         held_out = write_held_out(plan, known, Path(config.run) / HELD_OUT)
     else:
         held_out = read_dataset(given)
-        require_known(held_out, known)
+        require_scorable(held_out, known)
     drawn = len(plan.accepted) + len(plan.edited)
     data = TrainData(known, AnnotatedImages(plan, known), held_out, plan.notes, drawn)
     own = _folder_config(base.config, plan)

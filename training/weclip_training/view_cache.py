@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from weclip_napari.core.memory import held_bytes
+from weclip_napari.errors import UserError
 from weclip_training.views import View
 
 if TYPE_CHECKING:
@@ -52,6 +53,11 @@ class ViewCache:
         """Give the view of an image file, seen in a way that `facts` describe; make it if needed.
 
         `facts` are plain JSON values.
+
+        Raises
+        ------
+        UserError
+            When the file cannot be read.
         """
         key = self._key(path, facts)
         if key in self._views:
@@ -72,10 +78,15 @@ class ViewCache:
 
     def _digest(self, path: Path) -> str:
         """Give the digest of a file's content, which is read again only when it was changed."""
-        state = path.stat()
-        known = (path, state.st_mtime_ns, state.st_size)
-        if known not in self._digests:
-            self._digests[known] = hashlib.sha256(path.read_bytes()).hexdigest()
+        try:
+            state = path.stat()
+            known = (path, state.st_mtime_ns, state.st_size)
+            if known not in self._digests:
+                self._digests[known] = hashlib.sha256(path.read_bytes()).hexdigest()
+        except OSError as error:
+            raise UserError(
+                f"'{path}' cannot be read: {error.strerror}. Put it back or check its permissions."
+            ) from error
         return self._digests[known]
 
     def _keep(self, key: str, view: View) -> None:

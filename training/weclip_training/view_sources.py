@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import numpy as np
 
 from weclip_napari.core.postprocess import long_side_size
-from weclip_napari.errors import UserError
+from weclip_napari.errors import UserError, naming
 from weclip_napari.session.images import read_image
 from weclip_training.augment import Picture, RandomCrop, resized
 
@@ -94,7 +94,8 @@ class CropViews(_ImageViews):
         if max(size) > largest:
             size = long_side_size(*size, largest)
         picture = self.crop(resized(Picture(pixels, target), size), rng)
-        view = self.builder.crop(picture.image, _tags_for_labels(image))
+        with naming(image.path):
+            view = self.builder.crop(picture.image, _tags_for_labels(image))
         return self.builder.with_target(view, picture.target)
 
 
@@ -141,7 +142,8 @@ class KeptViews(_ImageViews):
         def make() -> View:
             pixels = read_image(image.path)
             seen = np.ascontiguousarray(pixels[:, ::-1]) if way.is_mirrored else pixels
-            view = self.builder.build(seen, tags, way.scale)
+            with naming(image.path):
+                view = self.builder.build(seen, tags, way.scale)
             return self.builder.settle(view, self.ignore_margin) if self.is_final else view
 
         if self.cache is None:

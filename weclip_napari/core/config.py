@@ -41,6 +41,8 @@ class JsonConfig:
         UserError
             If a key is unknown, a required one is missing, or a value is not allowed.
         """
+        if not isinstance(data, dict):
+            raise UserError(f"{cls.__name__}: {data!r} is no JSON object. Restore the file.")
         known = {f.name for f in fields(cls)}  # type: ignore[arg-type]
         if unknown := sorted(set(data) - known):
             raise UserError(

@@ -29,7 +29,10 @@ IMAGES, MASKS, TAGS, CLASSES = "images", "masks", "tags.csv", "classes.txt"
 
 @dataclass(frozen=True)
 class Example:
-    """An image with its mask and tags; both files exist, the tags are among the classes."""
+    """An image with its mask and tags, which are among the classes.
+
+    Both files exist; where no masks were asked for, `mask` is where one would lie.
+    """
 
     image: Path
     mask: Path
@@ -128,7 +131,9 @@ def _names(images: Sequence[Path], folder: Path) -> dict[str, Path]:
     return names
 
 
-def read_dataset(folder: str | os.PathLike[str], classes: tuple[str, ...] = ()) -> Dataset:
+def read_dataset(
+    folder: str | os.PathLike[str], classes: tuple[str, ...] = (), *, masks: bool = True
+) -> Dataset:
     """Read what a data set folder holds, without opening images or masks.
 
     Parameters
@@ -137,6 +142,8 @@ def read_dataset(folder: str | os.PathLike[str], classes: tuple[str, ...] = ()) 
         The folder.
     classes
         What the label ids mean where the folder has no ``classes.txt``.
+    masks
+        Whether images without a mask are left out.
 
     Raises
     ------
@@ -155,7 +162,7 @@ def read_dataset(folder: str | os.PathLike[str], classes: tuple[str, ...] = ()) 
     examples = []
     for image in images:
         example = Example(image, top / MASKS / f"{image.stem}.png", tags.get(image, ()))
-        problem = _problem(example, classes, top)
+        problem = _problem(example, classes, top, masks=masks)
         if problem:
             problems.append(problem)
         else:
@@ -163,14 +170,14 @@ def read_dataset(folder: str | os.PathLike[str], classes: tuple[str, ...] = ()) 
     return Dataset(top, classes, tuple(examples), tuple(problems))
 
 
-def _problem(example: Example, classes: tuple[str, ...], top: Path) -> str | None:
+def _problem(example: Example, classes: tuple[str, ...], top: Path, *, masks: bool) -> str | None:
     """Return why an image cannot be used, if it cannot."""
     if not example.tags:
         return f"{example.image} has no tags; add a line for it to {top / TAGS}."
     unknown = [tag for tag in example.tags if tag not in classes]
     if unknown:
         return f"{example.image} is tagged '{unknown[0]}'; add that class to {top / CLASSES}."
-    if not example.mask.is_file():
+    if masks and not example.mask.is_file():
         return f"{example.image} has no mask; put it at {example.mask}."
     return None
 
@@ -192,6 +199,10 @@ def read_classes(path: str | os.PathLike[str]) -> tuple[str, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"'{path}' cannot be read ({error}); save it as UTF-8 text.") from error
     names = tuple(line.strip() for line in text.strip().splitlines())
-    if not names or not all(names) or len(names) >= IGNORE or len(set(names)) < len(names):
-        raise UserError(f"'{path}' must hold 1 to 254 different class names, one a line.")
+    different = {name.casefold() for name in names}
+    if not names or not all(names) or len(names) >= IGNORE or len(different) < len(names):
+        raise UserError(
+            f"'{path}' must hold 1 to 254 different class names, one a line; upper and lower case "
+            "are alike."
+        )
     return names

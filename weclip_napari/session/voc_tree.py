@@ -69,7 +69,11 @@ def is_voc_tree(folder: str | os.PathLike[str]) -> bool:
 
 
 def read_voc_tree(
-    folder: str | os.PathLike[str], classes: tuple[str, ...], split: str | None = None
+    folder: str | os.PathLike[str],
+    classes: tuple[str, ...],
+    split: str | None = None,
+    *,
+    masks: bool = True,
 ) -> Dataset:
     """List what a tree in the style of PASCAL VOC holds.
 
@@ -82,11 +86,13 @@ def read_voc_tree(
     split
         Name of a list in ``ImageSets/Segmentation`` or ``ImageSets``, or of a folder inside
         ``JPEGImages``, such as "train" or "val"; every image by default.
+    masks
+        Whether images without a mask are left out; so they are where only masks tell the tags.
 
     Returns
     -------
     Dataset
-        Its problems name images without a mask.
+        Its problems name the images that are left out.
 
     Raises
     ------
@@ -94,26 +100,28 @@ def read_voc_tree(
         When a folder or the list of the split is missing, or no image has a mask.
     """
     top = Path(folder)
-    pictures, masks = top / PICTURES, _mask_folder(top)
+    needed = masks or not any((top / name).exists() for name in (TAGS, OBJECTS))
+    pictures, place = top / PICTURES, _mask_folder(top, needed=needed)
     images = _of_split(top, list_images(pictures), split)
-    pairs = [(image, masks / image.relative_to(pictures).with_suffix(".png")) for image in images]
-    drawn = _files_below(masks)
+    pairs = [(image, place / image.relative_to(pictures).with_suffix(".png")) for image in images]
+    tags_of = _tag_source(top, images, classes)
+    if not needed:
+        return Dataset(top, classes, TreeExamples(pairs, tags_of), ())
+    drawn = _files_below(place)
     problems = [
         f"{image} has no mask; put it at {mask}." for image, mask in pairs if mask not in drawn
     ]
     files = [pair for pair in pairs if pair[1] in drawn]
     if not files:
-        raise UserError(f"'{masks}' has no mask for any image of '{pictures}'; {problems[0]}")
-    return Dataset(
-        top, classes, TreeExamples(files, _tag_source(top, images, classes)), tuple(problems)
-    )
+        raise UserError(f"'{place}' has no mask for any image of '{pictures}'; {problems[0]}")
+    return Dataset(top, classes, TreeExamples(files, tags_of), tuple(problems))
 
 
-def _mask_folder(top: Path) -> Path:
+def _mask_folder(top: Path, *, needed: bool) -> Path:
     found = next((top / name for name in MASK_FOLDERS if (top / name).is_dir()), None)
-    if found is None:
+    if found is None and needed:
         raise UserError(f"'{top}' has no masks; put them in '{top / MASK_FOLDERS[-1]}'.")
-    return found
+    return found or top / MASK_FOLDERS[-1]
 
 
 def _files_below(top: Path) -> set[Path]:
@@ -132,6 +140,8 @@ def _of_split(top: Path, images: list[Path], split: str | None) -> list[Path]:
             raise UserError(f"'{top}' has no split '{split}'; write its image names to {lists[0]}.")
         return inside
     names = _names_in(found)
+    if not names:
+        raise UserError(f"'{found}' is empty; write the image names of the split to it.")
     chosen = [image for image in images if image.stem in names]
     if len(chosen) < len(names):
         missing = sorted(names - {image.stem for image in chosen})
