@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.gui.retraining import make_folder, open_folder
 from weclip_napari.gui.engine import Engine
 
 SIZE = (48, 64)
@@ -72,3 +73,53 @@ def propose(annotator, qtbot):
             annotator.propose()
 
     return propose
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A tiny model that knows "red" and "old", but not "blue"."""
+    from dataclasses import replace
+
+    from weclip_napari.core.checkpoint import random_model, save_model
+
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    model = random_model(classes=("red", "old"))
+    config = replace(model.config, input_long_side=6 * model.backbone.patch, par_iterations=2)
+    save_model(folder, replace(model, config=config))
+    return str(folder)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    return make_folder(tmp_path / "photos", accepted=5)
+
+
+@pytest.fixture
+def open_panel(base, qtbot, tmp_path, monkeypatch):
+    """Open a folder in an annotator with a panel, without a viewer's window."""
+    from napari.components import ViewerModel
+
+    from weclip_napari.gui.annotator import Annotator
+    from weclip_napari.gui.retrain_panel import RetrainPanel
+
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    opened = []
+
+    def open_panel(images):
+        engine = Engine(base, device="cpu", disk_mib=16)
+        annotator = Annotator(ViewerModel(), engine)
+        panel = RetrainPanel(annotator)
+        qtbot.addWidget(panel)
+        panel.resize(350, 700)
+        panel.show()
+        opened.append((annotator, panel))
+        open_folder(annotator, images, qtbot)
+        qtbot.waitUntil(lambda: panel.outlook is not None, timeout=TIMEOUT)
+        panel.budget.setValue(8)
+        return panel
+
+    yield open_panel
+    for annotator, panel in opened:
+        panel.close_down()
+        annotator.cancel()
+        annotator.close()

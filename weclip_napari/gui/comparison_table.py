@@ -23,7 +23,7 @@ _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class ComparisonTable(QTableWidget):
-    """IoU in percent before and after, the mean first."""
+    """IoU in percent before and after, the mean first, classes without any score last."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(0, len(HEADERS), parent)
@@ -40,8 +40,9 @@ class ComparisonTable(QTableWidget):
     def show_result(self, result: RunResult) -> None:
         """Show what a run brought."""
         names = dict.fromkeys((*result.before, *result.after))
-        rows = [(_MEAN, result.mean_before, result.mean_after)]
-        rows += [(name, result.before.get(name), result.after.get(name)) for name in names]
+        scored = [(name, result.before.get(name), result.after.get(name)) for name in names]
+        scored.sort(key=lambda row: row[1] is None and row[2] is None)
+        rows = [(_MEAN, result.mean_before, result.mean_after), *scored]
         self.setRowCount(len(rows))
         for number, (name, before, after) in enumerate(rows):
             self._fill(number, name, before, after)

@@ -126,6 +126,7 @@ class FolderModel(QObject):
     def _propose_anew(self) -> None:
         """Bring the open image up to date unless it is reviewed, then all that nobody touched."""
         annotator = self._annotator
+        annotator.set_overrule(False)  # it was meant for proposals that the user asks for
         image = annotator.current
         is_due = bool(annotator.tags) and annotator.state not in REVIEWED
         if image is not None and is_due and not annotator.is_read_only:

@@ -56,7 +56,7 @@ class LossCurves(QWidget):
         self.decoder: Points = []
         self.pseudo_label: Points = []
         self._smooth: Points = []
-        self._steps = 1
+        self._steps = 0
         explain(self, "curves")
         self.setFixedHeight(HEIGHT)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -64,7 +64,7 @@ class LossCurves(QWidget):
     def clear(self) -> None:
         """Start anew."""
         self.losses, self.decoder, self.pseudo_label, self._smooth = [], [], [], []
-        self._steps = 1
+        self._steps = 0
         self.update()
 
     def add(self, step: Step) -> None:
@@ -125,7 +125,7 @@ class LossCurves(QWidget):
         below = QRectF(area.left(), area.bottom() + 1, area.width(), line_height)
         if len(lines) > 1:
             _paint_names(painter, below, lines)
-        else:
+        elif self._steps:
             painter.drawText(below, int(Qt.AlignmentFlag.AlignRight), f"{self._steps:,} steps")
 
     def _paint_line(

@@ -17,14 +17,14 @@ from weclip_napari.gui.comparison_table import ComparisonTable
 from weclip_napari.gui.jobs import JobRunner
 from weclip_napari.gui.loss_curves import LossCurves
 from weclip_napari.gui.retrain_outlook import look_up, steps_before
-from weclip_napari.gui.retrain_process import End, RetrainProcess
+from weclip_napari.gui.retrain_process import End, RetrainProcess, progress_text
 from weclip_napari.gui.state_style import PROBLEM_COLOR
 from weclip_napari.gui.tooltips import explain
 from weclip_napari.gui.training_error import TrainingError
 from weclip_napari.session.folder_models import runs_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from qtpy.QtGui import QShowEvent
@@ -78,7 +78,12 @@ class RetrainPanel(QWidget):
     def resume(self) -> None:
         """Go on with the run that was broken off last."""
         run = self.outlook.unfinished if self.outlook else None
-        if run is None or self.process.is_running or not self._annotator.save_now():
+        if run is None or self.process.is_running:
+            return
+        if self._annotator.is_read_only:
+            self._annotator.tell_read_only()
+            return
+        if not self._annotator.save_now():
             return
         self._launch(run, ["resume", str(run), "--events"])
         for step in steps_before(run):
@@ -170,9 +175,10 @@ class RetrainPanel(QWidget):
         layout.addWidget(self.notes)
         layout.addLayout(choice)
         layout.addLayout(buttons)
-        for widget in (self.bar, self.progress, self.error, self.held_out, self.table):
+        for widget in (self.bar, self.progress, self.error, self.held_out):
             layout.addWidget(widget)
-        layout.addLayout(decision)
+        layout.addLayout(decision)  # above the table, which is taller than what is in sight
+        layout.addWidget(self.table)
         layout.addWidget(self.curves)
         layout.addStretch(1)
         for shown_later in (self.bar, self.progress, self.curves, self.held_out, self.table):
@@ -233,10 +239,15 @@ class RetrainPanel(QWidget):
 
     def _take_over(self, outlook: Outlook) -> None:
         self.outlook = outlook
-        if outlook.result is not None and not outlook.result.is_decided:
-            self.result = outlook.result
+        result = outlook.result
+        if result is not None and not (self._is_settled(result) or self._runs_here):
+            self.result = result
             self._show_result()
         self._show_outlook()
+
+    def _is_settled(self, result: RunResult) -> bool:
+        """Whether it was decided, or is in use: the folder may be left right after Keep."""
+        return result.is_decided or result.run.name == self._annotator.folder_model.name
 
     def _begin(self, outlook: Outlook) -> None:
         """Start a run, unless it could only fail."""
@@ -266,6 +277,7 @@ class RetrainPanel(QWidget):
     def _launch(self, run: Path, arguments: list[str]) -> None:
         self.result = None
         self._times = []
+        self._annotator.noted.emit("")  # what the training before ended with holds no more
         self.error.clear()
         self.curves.clear()
         self.curves.show()
@@ -280,25 +292,33 @@ class RetrainPanel(QWidget):
         self._times = [*self._times[-RECENT:], (step.step, time.monotonic())]
         self.bar.setRange(0, step.steps)
         self.bar.setValue(step.step)
-        self.progress.setText(_progress_text(step, self._times))
-        if step.problems:
-            self._annotator.noted.emit(" ".join(step.problems))
+        self.progress.setText(progress_text(step, self._times))
+        known = self.outlook.notes if self.outlook else ()
+        news = [problem for problem in step.problems if problem not in known]
+        if news:
+            self._annotator.noted.emit(" ".join(_in_short(news)))
 
     def _on_ended(self, end: End, message: str, said: str) -> None:
         self._show_running(False)
+        is_problem, annotator = end is End.FAILED, self._annotator
+        if end is End.DONE:
+            message = "The training is done: compare before and after, then keep it or not."
+        if not self._is_of_this_folder:
+            message = f"{message} It belongs to another folder: '{self.process.run.parents[2]}'."
         if end is not End.DONE:
-            is_problem = end is End.FAILED
             self.error.show_error(message, said if is_problem else "", is_problem=is_problem)
-            self._tell(message, is_problem=is_problem)
-        else:
-            self._tell("The training is done: compare before and after, then keep it or not.")
+        (annotator.failed if is_problem else annotator.noted).emit(message)
         self.refresh()
 
-    def _tell(self, message: str, *, is_problem: bool = False) -> None:
-        workspace, annotator = self._annotator.workspace, self._annotator
-        if workspace is None or runs_folder(workspace.folder) != self.process.run.parent:
-            message = f"{message} It belongs to another folder: '{self.process.run.parents[2]}'."
-        (annotator.failed if is_problem else annotator.noted).emit(message)
+    @property
+    def _is_of_this_folder(self) -> bool:
+        """Whether the present training, or the last one, is of the open folder."""
+        workspace = self._annotator.workspace
+        return workspace is not None and runs_folder(workspace.folder) == self.process.run.parent
+
+    @property
+    def _runs_here(self) -> bool:
+        return self.process.is_running and self._is_of_this_folder
 
     def _decide(self, decision: str) -> None:
         if self.result is not None:
@@ -326,9 +346,7 @@ class RetrainPanel(QWidget):
         usual = outlook.summary if outlook else "Open a folder first." if not is_open else "…"
         self.summary.setText(f"{usual}." if outlook else usual)
         notes = list(outlook.notes if outlook else ())
-        shown = notes[:_MOST_NOTES]
-        shown += [f"… and {len(notes) - len(shown)} more"] if len(notes) > len(shown) else []
-        self.notes.setText("\n".join([problem] if problem else shown))
+        self.notes.setText("\n".join([problem] if problem else _in_short(notes)))
         self.notes.setToolTip("<p>" + "<br>".join(notes) + "</p>" if notes else "")
         self.notes.setStyleSheet(f"font-size: 9pt; color: {PROBLEM_COLOR}" if problem else _SMALL)
         self.notes.setVisible(bool(self.notes.text()))
@@ -365,16 +383,10 @@ class RetrainPanel(QWidget):
             widget.setVisible(self.result is not None)
 
 
-def _progress_text(step: Step, times: list[tuple[int, float]]) -> str:
-    """Say how far a training is and how long the rest will take at the present pace."""
-    if step.step == step.steps:
-        return f"{step.steps} steps done. Comparing before and after…"
-    text = f"Step {step.step} of {step.steps}"
-    (first, began), (last, now) = times[0], times[-1]
-    if last == first:
-        return text
-    left = round((step.steps - last) * (now - began) / (last - first))
-    return f"{text}, {left // 60}:{left % 60:02d} left"
+def _in_short(notes: Sequence[str]) -> list[str]:
+    """Leave notes out where there are too many to show."""
+    more = len(notes) - _MOST_NOTES
+    return [*notes[:_MOST_NOTES], *([f"… and {more} more"] if more > 0 else [])]
 
 
 def _text(style: str = "") -> QLabel:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QProcess, QProcessEnvironment, QTimer, Signal
 
 from weclip_napari.gui.native_libraries import SHORT_WAITS
+from weclip_napari.session.folder_models import RUN_CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,6 +49,26 @@ class Step:
     affinity: float
     scores: Mapping[str, float] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+
+
+def progress_text(step: Step, times: list[tuple[int, float]]) -> str:
+    """Say how far a training is and how long the rest will take at the present pace.
+
+    Parameters
+    ----------
+    step
+        The last one.
+    times
+        Of some steps up to it: (number, seconds).
+    """
+    if step.step == step.steps:
+        return f"{step.steps} steps done. Comparing before and after…"
+    text = f"Step {step.step} of {step.steps}"
+    (first, began), (last, now) = times[0], times[-1]
+    if last == first:
+        return text
+    left = round((step.steps - last) * (now - began) / (last - first))
+    return f"{text}, {left // 60}:{left % 60:02d} left"
 
 
 class End(Enum):
@@ -161,9 +182,10 @@ class RetrainProcess(QObject):
         self._read()
         self._listen()
         if self._is_cancelled:
-            self._end(End.CANCELLED, "The training was cancelled. Resume goes on with it.")
+            remedy = "Resume goes on with it." if self._can_resume else "It had not begun yet."
+            self._end(End.CANCELLED, f"The training was cancelled. {remedy}")
         elif status == QProcess.ExitStatus.CrashExit:
-            self._end(End.FAILED, _crash_message(code))
+            self._end(End.FAILED, _crash_message(code, can_resume=self._can_resume))
         elif code == BAD_INPUT:
             self._end(End.FAILED, _last_error(self._text()))
         elif code:
@@ -176,6 +198,10 @@ class RetrainProcess(QObject):
         if process is not None:
             process.deleteLater()
         self.ended.emit(end, message, self._text())
+
+    @property
+    def _can_resume(self) -> bool:
+        return (self.run / RUN_CONFIG).is_file()
 
     def _text(self) -> str:
         return self._said.decode("utf-8", "replace").strip()
@@ -213,14 +239,15 @@ def _parsed(line: bytes) -> Step | None:
         return None
 
 
-def _crash_message(number: int) -> str:
+def _crash_message(number: int, *, can_resume: bool) -> str:
     """Say what a signal means; on Windows the number is an error code."""
+    remedy = "Resume goes on from the last checkpoint" if can_resume else "retrain"
     if os.name == "posix" and number == signal.SIGKILL:
         return (
             "The training was killed from outside. Mostly that means that the memory ran out: "
-            f"close other programs, then Resume goes on from the last checkpoint. {UNTOUCHED}"
+            f"close other programs, then {remedy}. {UNTOUCHED}"
         )
-    return f"The training crashed ({number}). Resume goes on from the last checkpoint. {UNTOUCHED}"
+    return f"The training crashed ({number}). {remedy.capitalize()}. {UNTOUCHED}"
 
 
 def _last_error(text: str) -> str:

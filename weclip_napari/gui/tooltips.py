@@ -220,8 +220,8 @@ TOOLTIPS = {
         "class. A dash: neither the image nor a proposal has the class."
     ),
     "keep_model": (
-        "Use the new model in this folder from now on. Images that are not reviewed get new "
-        "proposals; what a person drew is kept."
+        "Use the new model in this folder from now on. The open image, unless it is reviewed, and "
+        "all that nobody has edited or reviewed get new proposals; what a person drew is kept."
     ),
     "discard_model": "Leave the model as it is.",
     "roll_back": "Use the model again that was in use before; the new one stays on the disk.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QFontDatabase, QGuiApplication
+from qtpy.QtGui import QFontDatabase, QGuiApplication, QTextCursor
 from qtpy.QtWidgets import QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from weclip_napari.gui.buttons import button, row_of
@@ -61,6 +61,7 @@ class TrainingError(QWidget):
         is_news = bool(details) and details.removeprefix("error: ") != message
         self._below.setVisible(is_news)
         self.show()
+        self.details.moveCursor(QTextCursor.MoveOperation.End)  # a traceback ends with its reason
 
     def clear(self) -> None:
         """Tell nothing any more."""

@@ -83,7 +83,7 @@ class AnnotatorWidget(QWidget):
         layout.addWidget(self.folder_panel, 2)
         layout.addWidget(self.tabs, 3)
         layout.addWidget(self.status_panel)
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(375)  # each tab fits in, beside its scroll bar
         self.status_panel.keys_wanted.connect(self._show_keys)
         self.keys = KeyBindings(self.annotator.viewport, self._actions())
         self.annotator.class_work.bind_keys()
