@@ -65,7 +65,7 @@ class TrainStep:
     checkpoint : Path or None
         Where a checkpoint was written after this step.
     problems : tuple of str
-        Images that had to be left out since the step before, and why.
+        What is new since the step before: images left out, and why; classes without examples.
     """
 
     step: int

@@ -135,7 +135,7 @@ def report_text(config: TrainConfig, rows: list[Row], problems: Iterable[str] = 
         lines.append(f"| mIoU % of {name}, held out | {first} | {final} |")
     lines += ["", f"![curves]({CURVES})", ""]
     if problems:
-        lines += ["Left out:", "", *(f"- {problem}" for problem in problems), ""]
+        lines += ["To note:", "", *(f"- {problem}" for problem in problems), ""]
     return "\n".join(lines)
 
 
