@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.gui.retraining import make_folder, open_folder
+from tests.red_and_blue import write_model
 from weclip_napari.gui.engine import Engine
 
 SIZE = (48, 64)
@@ -78,15 +79,7 @@ def propose(annotator, qtbot):
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """A tiny model that knows "red" and "old", but not "blue"."""
-    from dataclasses import replace
-
-    from weclip_napari.core.checkpoint import random_model, save_model
-
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    model = random_model(classes=("red", "old"))
-    config = replace(model.config, input_long_side=6 * model.backbone.patch, par_iterations=2)
-    save_model(folder, replace(model, config=config))
-    return str(folder)
+    return write_model(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture

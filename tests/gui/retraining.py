@@ -7,12 +7,11 @@ import json
 import numpy as np
 from qtpy.QtCore import Qt
 
+from tests.red_and_blue import paint
 from weclip_napari.session.annotation import Annotation, AnnotationStore
 from weclip_napari.session.folder_models import runs_folder
-from weclip_napari.session.images import write_image
 from weclip_napari.session.states import State
 
-SIZE = (40, 48)
 TIMEOUT = 60_000
 LEFT = Qt.MouseButton.LeftButton
 
@@ -24,13 +23,8 @@ def make_folder(images, accepted):
     ids = {name: store.ensure_class(name) for name in ("red", "blue", "never")}
     ids = {name: store.classes.find(name).id for name in ids}
     for number in range(8):
-        name = ("red", "blue")[number % 2]
-        shown = np.zeros(SIZE, bool)
-        shown[:, (number // 2 % 2) * 24 :][:, :24] = True
-        picture = np.random.default_rng(number).integers(0, 60, (*SIZE, 3))
-        picture[..., 0 if name == "red" else 2] += 150 * shown
         path = images / f"{number}.png"
-        write_image(path, picture.astype(np.uint8))
+        name, shown = paint(path, number)
         is_accepted = number >= 8 - accepted
         mask = np.where(shown & is_accepted, ids[name], 0).astype(np.uint8)
         state = State.ACCEPTED if is_accepted else State.TODO

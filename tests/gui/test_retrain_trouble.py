@@ -9,7 +9,6 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 from tests.gui.retraining import (
-    SIZE,
     TIMEOUT,
     click,
     finished_run,
@@ -21,6 +20,7 @@ from tests.gui.retraining import (
     start_and_wait,
     wait_for_step,
 )
+from tests.red_and_blue import SIZE
 from weclip_napari.gui import retrain_process
 from weclip_napari.gui.retrain_outlook import steps_before
 from weclip_napari.gui.retrain_process import Step

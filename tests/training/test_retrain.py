@@ -13,6 +13,7 @@ from weclip_training.checkpoints import FOLDER, OPTIMIZER, last_checkpoint
 from weclip_training.cli import main
 from weclip_training.retrain import retrain, retrain_config
 
+from tests.red_and_blue import SIZE, paint, write_model
 from weclip_napari.core.checkpoint import load_model, random_model, save_model
 from weclip_napari.errors import UserError
 from weclip_napari.session.annotation import Annotation, AnnotationStore
@@ -20,7 +21,6 @@ from weclip_napari.session.folder_models import RUN_RESULT, runs_folder
 from weclip_napari.session.images import write_image
 from weclip_napari.session.states import State
 
-SIZE = (40, 48)
 COUNT = 10
 
 
@@ -32,11 +32,7 @@ def home(tmp_path, monkeypatch):
 @pytest.fixture(scope="module")
 def base(tmp_path_factory):
     """A model that knows "red" and "old", but not "blue"."""
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    model = random_model(classes=("red", "old"))
-    config = replace(model.config, input_long_side=6 * model.backbone.patch, par_iterations=2)
-    save_model(folder, replace(model, config=config))
-    return str(folder)
+    return write_model(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture
@@ -49,13 +45,8 @@ def folder(tmp_path):
         store.ensure_class(name)
     ids = {name: store.classes.find(name).id for name in ("red", "blue")}
     for number in range(COUNT):
-        name = ("red", "blue")[number % 2]
-        shown = np.zeros(SIZE, bool)
-        shown[:, (number // 2 % 2) * 24 :][:, :24] = True
-        picture = np.random.default_rng(number).integers(0, 60, (*SIZE, 3))
-        picture[..., 0 if name == "red" else 2] += 150 * shown
         path = images / f"{number}.png"
-        write_image(path, picture.astype(np.uint8))
+        name, shown = paint(path, number)
         mask = np.where(shown, ids[name], 0).astype(np.uint8)
         state = State.ACCEPTED if number < 6 else State.EDITED if number == 6 else State.TODO
         mask = mask if number < 7 else np.zeros_like(mask)

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 from weclip_napari.bench import vit_b16
 from weclip_napari.core.device import pick_device
+from weclip_napari.core.folders import HOME
 from weclip_napari.core.peak_memory import peak_mib
 from weclip_napari.core.storage import save_model
 from weclip_napari.scenes import write_scenes
@@ -30,7 +31,6 @@ SCENES, HELD_OUT, RUN_STEPS, BATCH = 40, 30, 60, 8
 LARGE_STEPS, LARGE_BATCH = 6, 4
 """With ViT-B/16; the batch is the published one."""
 SEEDS = (6_000_000, 6_500_000)
-HOME = "WECLIP_NAPARI_HOME"
 
 
 def bench_train() -> dict[str, float]:

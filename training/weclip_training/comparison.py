@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,10 +14,12 @@ from weclip_napari.errors import UserError
 from weclip_napari.session.dataset import read_example
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
 
     from weclip_napari.core.model import WeclipModel
-    from weclip_napari.session.dataset import Dataset, Example
+    from weclip_napari.session.dataset import Dataset
 
 BACKGROUND = "background"
 
@@ -77,57 +79,53 @@ def compare(
     UserError
         When not one image can be read.
     """
-    held_out = replace(held_out, examples=_readable(held_out.examples))
-    return Comparison(
-        len(held_out.examples),
-        score_proposals(before, held_out, synonyms),
-        score_proposals(after, held_out, synonyms),
-    )
-
-
-def _readable(examples: Sequence[Example]) -> tuple[Example, ...]:
-    """Leave out what was lost or damaged since; training tells of it where it scores."""
-    found, problems = [], []
-    for example in examples:
-        try:
-            read_example(example)
-        except UserError as error:
-            problems.append(str(error))
-        else:
-            found.append(example)
-    if problems and not found:
-        raise UserError(f"Not one held-out image can be scored: {problems[0]}")
-    return tuple(found)
-
-
-def score_proposals(
-    model: WeclipModel, held_out: Dataset, synonyms: Mapping[str, str]
-) -> dict[str, float | None]:
-    """Return the IoU in percent of each class, background first, over all images; see `compare`.
-
-    Raises
-    ------
-    UserError
-        When an image cannot be read or its mask has another size.
-    """
-    predictor, classes = Predictor(model), ClassSet.from_names(held_out.classes)
-    size = len(classes) + 1
-    matrix = np.zeros((size, size), np.int64)
+    scores = [_Scores(model, held_out.classes, synonyms) for model in (before, after)]
+    problems: list[str] = []
     for example in held_out.examples:
-        image, truth = read_example(example)
+        try:
+            image, truth = read_example(example)
+        except UserError as error:  # lost or damaged since; training tells of it where it scores
+            problems.append(str(error))
+            continue
+        for score in scores:
+            score.add(image, truth, example.tags)
+    images = len(held_out.examples) - len(problems)
+    if problems and not images:
+        raise UserError(f"Not one held-out image can be scored: {problems[0]}")
+    return Comparison(images, *(score.iou() for score in scores))
+
+
+class _Scores:
+    """How well one model's proposals fit, image by image."""
+
+    def __init__(
+        self, model: WeclipModel, classes: tuple[str, ...], synonyms: Mapping[str, str]
+    ) -> None:
+        self._predictor, self._synonyms = Predictor(model), synonyms
+        self._classes = ClassSet.from_names(classes)
+        self._size = len(self._classes) + 1
+        self._matrix = np.zeros((self._size, self._size), np.int64)
+
+    def add(
+        self, image: NDArray[np.uint8], truth: NDArray[np.uint8], tags: tuple[str, ...]
+    ) -> None:
+        """Count what is proposed for the tags of an image."""
         proposed = np.zeros_like(truth)
-        if example.tags:
-            predictor.set_image(image)
-            proposal = predictor.propose(example.tags, synonyms=synonyms)
-            ids = [0, *(classes.label_id(tag) for tag in proposal.tags)]
+        if tags:
+            self._predictor.set_image(image)
+            proposal = self._predictor.propose(tags, synonyms=self._synonyms)
+            ids = [0, *(self._classes.label_id(tag) for tag in proposal.tags)]
             proposed = np.array(ids, np.uint8)[proposal.label_map]
-        matrix += confusion_matrix(truth, proposed, size)
-    iou = 100 * class_iou(matrix)
-    names = (BACKGROUND, *classes.names)
-    return {
-        name: None if np.isnan(value) else round(float(value), 2)
-        for name, value in zip(names, iou, strict=True)
-    }
+        self._matrix += confusion_matrix(truth, proposed, self._size)
+
+    def iou(self) -> dict[str, float | None]:
+        """Return the IoU in percent of each class, background first, over all images."""
+        values = 100 * class_iou(self._matrix)
+        names = (BACKGROUND, *self._classes.names)
+        return {
+            name: None if np.isnan(value) else round(float(value), 2)
+            for name, value in zip(names, values, strict=True)
+        }
 
 
 def _mean(scores: Mapping[str, float | None]) -> float | None:

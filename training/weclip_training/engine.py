@@ -187,13 +187,13 @@ def fit(
         ]
         losses = _add_gradients(labelling, parts, step, accelerator)
         if not np.isfinite(losses.total.item()):
-            raise UserError(
-                f"The loss is not a number any more at step {step + 1}. Train with a lower rate "
-                f"than {config.rate:g} in another folder; the checkpoints so far stay."
-            )
+            raise _lost(f"The loss is not a number any more at step {step + 1}", config)
         prepared.step()
         prepared.zero_grad()
-        _require_finite(decoder, step + 1, config.rate)
+        if not _is_finite(decoder):  # or they would take the place of the last good checkpoint
+            raise _lost(
+                f"The decoder's weights are not numbers any more after step {step + 1}", config
+            )
         yield TrainStep(
             step=step + 1,
             steps=config.steps,
@@ -206,13 +206,16 @@ def fit(
         )
 
 
-def _require_finite(decoder: WeclipDecoder, step: int, rate: float) -> None:
-    """Stop before weights that are lost take the place of the last good checkpoint."""
-    if not torch.stack([value.isfinite().all() for value in decoder.parameters()]).all():
-        raise UserError(
-            f"The decoder's weights are not numbers any more after step {step}. Train with a lower "
-            f"rate than {rate:g} in another folder; the checkpoints so far stay."
-        )
+def _is_finite(decoder: WeclipDecoder) -> bool:
+    """Look at all weights at once: every look by itself would wait for the GPU."""
+    return bool(torch.stack([weights.isfinite().all() for weights in decoder.parameters()]).all())
+
+
+def _lost(what: str, config: FitConfig) -> UserError:
+    return UserError(
+        f"{what}. Train with a lower rate than {config.rate:g} in another folder; the checkpoints "
+        "so far stay."
+    )
 
 
 def _own_slots(config: FitConfig, accelerator: Accelerator) -> list[range]:

@@ -91,6 +91,7 @@ def train(config: TrainConfig) -> Iterator[TrainStep]:
     for event in fitted:
         problems = gather_object(list(views.new_problems()))  # each process opens its own images
         event = replace(event, problems=(*notes, *problems))
+        notes = ()
         if accelerator.is_main_process:
             event = _look_back(event, config, setup, optimizer)
         new = tuple(x for x in dict.fromkeys(event.problems) if x not in told)

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+HOME = "WECLIP_NAPARI_HOME"
+"""The variable that names the user's folder."""
+
 
 def user_folder() -> Path:
     """Return ``~/.weclip-napari``, or what the variable ``WECLIP_NAPARI_HOME`` names."""
-    return Path(os.environ.get("WECLIP_NAPARI_HOME") or Path.home() / ".weclip-napari")
+    return Path(os.environ.get(HOME) or Path.home() / ".weclip-napari")
 
 
 def weights_folder() -> Path:
